@@ -1,0 +1,155 @@
+/**
+ * What every process of Trunkline is built from: parsed once at the edge by `loadConfig`, frozen,
+ * then trusted. Only `main.ts` files read the environment.
+ */
+export interface Config {
+  readonly livekit: LiveKitConfig;
+  /** Name the worker registers under; what the dispatch rule and `lk dispatch create` name. */
+  readonly agentName: string;
+  /** Absolute path of the folder that holds SQLite, the spool, keys and caches. */
+  readonly dataDir: string;
+  /** Where the call service listens. */
+  readonly http: HostPort;
+  /** Base URL at which workers and ingress reach the call service. */
+  readonly callServiceUrl: string;
+  readonly worker: WorkerConfig;
+  readonly sip: SipConfig;
+  /** Bearer keys of the REST API, from TRUNKLINE_API_KEYS; empty: one is made at first start. */
+  readonly apiKeys: readonly string[];
+  /** PostgreSQL URL; undefined: SQLite in the data folder. */
+  readonly databaseUrl: string | undefined;
+  readonly publicUrl: string | undefined;
+  readonly providers: ProvidersConfig;
+  readonly lines: readonly Line[];
+}
+
+export interface LiveKitConfig {
+  /** ws:// or wss:// */
+  readonly url: string;
+  readonly apiKey: string;
+  readonly apiSecret: string;
+}
+
+export interface HostPort {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface WorkerConfig {
+  /** Health endpoint of the agent worker. */
+  readonly health: HostPort;
+  /** Processes that hold conversations; each runs several. */
+  readonly hosts: number;
+  /** Calls that this worker takes at once over all its hosts; further jobs are refused. */
+  readonly maxCalls: number;
+}
+
+export interface SipConfig extends HostPort {
+  /** Health endpoint of the ingress process. */
+  readonly health: HostPort;
+  /** Even first port to odd last port, inclusive (RFC 3550 §11). */
+  readonly rtpPorts: { readonly from: number; readonly to: number };
+  /** Calls held at once; the next INVITE gets 486 or 503. */
+  readonly maxCalls: number;
+  /** How long a caller may ring before the agent's track is there, ms. */
+  readonly answerTimeoutMs: number;
+  /** No RTP for this long ends an answered call, ms. */
+  readonly mediaTimeoutMs: number;
+  readonly trunk: Trunk;
+}
+
+/** A SIP trunk: `sip-trunk.json` (the very file `lk sip inbound create` takes) plus a profile. */
+export interface Trunk {
+  readonly name: string;
+  /** Key into the trunk profiles, e.g. `novofon`. */
+  readonly profile: string;
+  /** Account numbers that the trunk's INVITEs carry in the Request-URI. */
+  readonly numbers: readonly string[];
+  /** CIDRs or addresses that may send INVITEs; empty: any (then digest or loopback is required). */
+  readonly allowedAddresses: readonly string[];
+  readonly auth: { readonly username: string; readonly password: string } | undefined;
+  /** Header that carries the dialled number, when it is not in the Request-URI. */
+  readonly calledNumberHeader: string | undefined;
+  /** INVITE header name -> participant attribute, e.g. `CALLED_DID` -> `sip.h.called_did`. */
+  readonly headersToAttributes: Readonly<Record<string, string>>;
+  /** ISO 3166 country whose national number format the trunk sends, e.g. `RU`. */
+  readonly country: string | undefined;
+  /** SDP encoding names in order of preference, e.g. `['PCMA', 'PCMU']`. */
+  readonly codecs: readonly string[];
+}
+
+/** Rehearsal = the emulators on loopback, used where there is no key. */
+export interface ProvidersConfig {
+  readonly deepgram: ProviderConfig;
+  readonly openai: ProviderConfig;
+  /** Where the rehearsal providers listen when any provider is rehearsed. */
+  readonly rehearsal: HostPort;
+}
+
+export interface ProviderConfig {
+  readonly apiKey: string;
+  /** http(s):// base, e.g. `https://api.deepgram.com`, `https://api.openai.com/v1`. */
+  readonly baseUrl: string;
+  readonly rehearsed: boolean;
+}
+
+/** A line: the numbers that are answered alike. */
+export interface Line {
+  readonly name: string;
+  /** E.164, or `*` for any number that no other line has. */
+  readonly numbers: readonly string[];
+  /** BCP 47, e.g. `en`, `ru`. */
+  readonly language: string;
+  readonly agent: AgentProfile;
+}
+
+export interface AgentProfile {
+  readonly name: string;
+  /** Hash of the profile's content, so that a call's record says which version answered. */
+  readonly version: string;
+  readonly instructions: string;
+  readonly greeting: { readonly text: string } | { readonly wav: string };
+  readonly stt: {
+    readonly provider: 'deepgram';
+    readonly model: string;
+    /** Silence after which the STT ends a turn, ms. */
+    readonly endpointingMs: number;
+    readonly keyterms: readonly string[];
+  };
+  readonly llm: {
+    readonly provider: 'openai';
+    readonly model: string;
+    readonly temperature: number | undefined;
+  };
+  readonly tts: {
+    readonly provider: 'deepgram' | 'openai';
+    readonly model: string;
+    /** OpenAI only; Deepgram's voice is its model. */
+    readonly voice: string | undefined;
+  };
+  readonly turns: {
+    /** Who ends the caller's turn: the STT's endpointing or silence measured by VAD. */
+    readonly detection: 'stt' | 'vad';
+    /** Extra wait after the end of a turn was seen, ms. */
+    readonly minDelayMs: number;
+    readonly maxDelayMs: number;
+    /** Speech shorter than this never interrupts the agent, ms. */
+    readonly interruptAfterMs: number;
+    /** Words that must be recognised before the agent is interrupted; 0: sound alone does. */
+    readonly interruptAfterWords: number;
+    readonly preemptiveGeneration: boolean;
+  };
+  readonly limits: {
+    readonly maxDurationSeconds: number;
+    /** Both silent for this long: the agent says goodbye and hangs up. */
+    readonly idleSeconds: number;
+  };
+}
+
+/** The line a number belongs to: exact E.164 first, then `*`. */
+export function findLine(lines: readonly Line[], number: string): Line | undefined {
+  return (
+    lines.find((line) => line.numbers.includes(number)) ??
+    lines.find((line) => line.numbers.includes('*'))
+  );
+}
