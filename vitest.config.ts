@@ -14,7 +14,7 @@ export default defineConfig({
         test: {
           name: 'contract',
           include: ['**/*.contract.test.ts'],
-          exclude: ['node_modules/**', 'test/**'],
+          exclude: ['node_modules/**'],
           testTimeout: 60_000,
           hookTimeout: 120_000,
         },
@@ -23,6 +23,7 @@ export default defineConfig({
         test: {
           name: 'e2e',
           include: ['test/**/*.test.ts'],
+          exclude: ['**/*.contract.test.ts'],
           fileParallelism: false,
           testTimeout: 180_000,
           hookTimeout: 300_000,

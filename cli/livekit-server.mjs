@@ -1,0 +1,190 @@
+/**
+ * Finds livekit-server, or gets it. Plain JavaScript, because the bootstrap runs it on whatever Node
+ * the machine has, before any package is installed.
+ */
+import { execFile, spawn } from 'node:child_process';
+import { constants } from 'node:fs';
+import { access, mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { promisify } from 'node:util';
+import { withFileLock } from './file-lock.mjs';
+
+export const LIVEKIT_VERSION = '1.11.0';
+const MODULE = `github.com/livekit/livekit-server/cmd/server@v${LIVEKIT_VERSION}`;
+const IMAGE = `livekit/livekit-server:v${LIVEKIT_VERSION}`;
+/** Modules and packages of v1.11.0, so that progress can be given as a share. */
+const PACKAGES = 1130;
+
+const run = promisify(execFile);
+
+/**
+ * @typedef {object} LivekitServer
+ * @property {string} command
+ * @property {string[]} args to be put before livekit-server's own
+ * @property {'path' | 'cache' | 'built' | 'docker'} source
+ */
+
+/** @param {NodeJS.ProcessEnv} env */
+export function livekitCachePath(env) {
+  const cache = env['XDG_CACHE_HOME'] || join(homedir(), '.cache');
+  return join(cache, 'trunkline', `livekit-server-v${LIVEKIT_VERSION}`);
+}
+
+/**
+ * On PATH, else in the cache, else built with Go, else by Docker.
+ * @param {object} options
+ * @param {NodeJS.ProcessEnv} options.env
+ * @param {(line: string) => void} options.log progress, one short line at a time
+ * @param {boolean} [options.mayBuild] false: look only, never build or pull
+ * @returns {Promise<LivekitServer>}
+ * @throws {Error} one sentence that says how to get it
+ */
+export async function findLivekitServer({ env, log, mayBuild = true }) {
+  const onPath = await which('livekit-server', env);
+  if (onPath) {
+    const version = await versionOf(onPath);
+    if (version && isUsable(version)) return { command: onPath, args: [], source: 'path' };
+    log(
+      `livekit-server on PATH is ${version ?? 'of unknown version'}; v${LIVEKIT_VERSION} is used instead`,
+    );
+  }
+  const cached = livekitCachePath(env);
+  if (await versionOf(cached)) return { command: cached, args: [], source: 'cache' };
+  if (!mayBuild) throw new Error('livekit-server is neither on PATH nor in the cache');
+
+  const go = await which('go', env);
+  if (go) {
+    const why = await build(go, cached, env, log);
+    if (!why) return { command: cached, args: [], source: 'built' };
+    log(`livekit-server could not be built: ${why}`);
+  }
+  if (await dockerAnswers(env)) {
+    return { command: 'docker', args: dockerArgs(), source: 'docker' };
+  }
+  throw new Error(
+    `livekit-server is missing: install Go 1.24 or newer (https://go.dev/dl) and run this again, ` +
+      `or put livekit-server v${LIVEKIT_VERSION} on PATH ` +
+      `(https://github.com/livekit/livekit/releases), or start Docker.`,
+  );
+}
+
+function dockerArgs() {
+  // Host networking, because the RTC ports must be reachable at the address that is advertised.
+  return ['run', '--rm', '--init', '--network', 'host', IMAGE];
+}
+
+/** @param {NodeJS.ProcessEnv} env */
+async function dockerAnswers(env) {
+  if (!(await which('docker', env))) return false;
+  try {
+    await run('docker', ['info', '--format', '{{.ServerVersion}}'], { env, timeout: 10_000 });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** @param {string} name @param {NodeJS.ProcessEnv} env */
+async function which(name, env) {
+  for (const folder of (env['PATH'] ?? '').split(delimiter)) {
+    const path = join(folder, name);
+    if (folder && (await isExecutable(path))) return path;
+  }
+  return undefined;
+}
+
+/** @param {string} path */
+async function isExecutable(path) {
+  try {
+    await access(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** @param {string} path @returns {Promise<string | undefined>} e.g. `1.11.0` */
+async function versionOf(path) {
+  try {
+    const { stdout } = await run(path, ['--version'], { timeout: 10_000 });
+    return /version v?(\d+\.\d+\.\d+)/.exec(stdout)?.[1];
+  } catch {
+    return undefined;
+  }
+}
+
+/** Same major, and not older than what agent dispatch needs. @param {string} version */
+function isUsable(version) {
+  const [major, minor] = version.split('.').map(Number);
+  return major === 1 && minor !== undefined && minor >= 9;
+}
+
+/**
+ * @param {string} go @param {string} target @param {NodeJS.ProcessEnv} env
+ * @param {(line: string) => void} log
+ * @returns {Promise<string | undefined>} why it failed
+ */
+async function build(go, target, env, log) {
+  await mkdir(join(target, '..'), { recursive: true });
+  return withFileLock(`${target}.lock`, log, async () => {
+    // Another start may have built it while we waited for the lock.
+    if (await versionOf(target)) return undefined;
+    const folder = await mkdtemp(`${target}.build-`);
+    try {
+      log(`building livekit-server v${LIVEKIT_VERSION} with Go (once, some minutes) …`);
+      const why = await goInstall(go, { ...env, GOBIN: folder }, log);
+      if (why) return why;
+      // A rename is atomic: nobody ever sees half a binary.
+      await rename(join(folder, 'server'), target);
+      return undefined;
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  });
+}
+
+/**
+ * @param {string} go @param {NodeJS.ProcessEnv} env @param {(line: string) => void} log
+ * @returns {Promise<string | undefined>} why it failed
+ */
+function goInstall(go, env, log) {
+  return new Promise((resolve) => {
+    const child = spawn(go, ['install', '-v', MODULE], {
+      env,
+      cwd: env['GOBIN'],
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    let packages = 0;
+    let downloads = 0;
+    let lastLine = '';
+    let partial = '';
+    child.stderr.setEncoding('utf8').on('data', (chunk) => {
+      const lines = (partial + chunk).split('\n');
+      partial = lines.pop() ?? '';
+      for (const line of lines) {
+        if (line.startsWith('go: downloading')) downloads++;
+        else if (/^\S+$/.test(line)) packages++;
+        if (line.trim()) lastLine = line.trim();
+      }
+    });
+    const started = Date.now();
+    const timer = setInterval(() => {
+      const seconds = Math.round((Date.now() - started) / 1000);
+      const share = Math.min(99, Math.round((100 * packages) / PACKAGES));
+      log(
+        packages
+          ? `building livekit-server: ${share} % (${packages} packages, ${seconds} s)`
+          : `building livekit-server: ${downloads} modules downloaded (${seconds} s)`,
+      );
+    }, 5000);
+    child.on('error', (error) => {
+      clearInterval(timer);
+      resolve(error.message);
+    });
+    child.on('close', (code) => {
+      clearInterval(timer);
+      resolve(code === 0 ? undefined : lastLine || `go install ended with ${code}`);
+    });
+  });
+}
