@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findFreePorts } from '../../cli/free-ports.ts';
 import { localLivekitYaml } from '../../cli/livekit-config.ts';
-import { findLivekitServer } from '../../cli/livekit-server.mjs';
+import { findLivekitServer } from '../../cli/livekit-server.ts';
 import { createProcessGuard } from '../../cli/process-guard.ts';
 import { waitFor } from './wait-for.ts';
 
@@ -29,10 +29,10 @@ export interface TestLivekit extends AsyncDisposable {
 export async function startLivekit(
   options: { webhookUrl?: string; apiKey?: string; apiSecret?: string } = {},
 ): Promise<TestLivekit> {
-  const server = await findLivekitServer({
-    env: process.env,
-    log: (line) => process.stderr.write(`${line}\n`),
-  });
+  const server = await findLivekitServer(process.env, (line) =>
+    process.stderr.write(`${line}
+`),
+  );
   const apiKey = options.apiKey ?? 'APItest';
   const apiSecret = options.apiSecret ?? randomBytes(32).toString('base64url');
   const port = await findFreePorts(3);

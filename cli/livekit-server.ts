@@ -1,7 +1,3 @@
-/**
- * Finds livekit-server, or gets it. Plain JavaScript, because the bootstrap runs it on whatever Node
- * the machine has, before any package is installed.
- */
 import { execFile, spawn } from 'node:child_process';
 import { constants } from 'node:fs';
 import { access, mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
@@ -10,6 +6,7 @@ import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 import { withFileLock } from './file-lock.mjs';
 
+/** What the project is tested with. */
 export const LIVEKIT_VERSION = '1.11.0';
 const MODULE = `github.com/livekit/livekit-server/cmd/server@v${LIVEKIT_VERSION}`;
 const IMAGE = `livekit/livekit-server:v${LIVEKIT_VERSION}`;
@@ -18,29 +15,27 @@ const PACKAGES = 1130;
 
 const run = promisify(execFile);
 
-/**
- * @typedef {object} LivekitServer
- * @property {string} command
- * @property {string[]} args to be put before livekit-server's own
- * @property {'path' | 'cache' | 'built' | 'docker'} source
- */
+export interface LivekitServer {
+  readonly command: string;
+  /** To be put before livekit-server's own. */
+  readonly args: readonly string[];
+  readonly source: 'path' | 'cache' | 'built' | 'docker';
+}
 
-/** @param {NodeJS.ProcessEnv} env */
-export function livekitCachePath(env) {
+function cachePath(env: NodeJS.ProcessEnv): string {
   const cache = env['XDG_CACHE_HOME'] || join(homedir(), '.cache');
   return join(cache, 'trunkline', `livekit-server-v${LIVEKIT_VERSION}`);
 }
 
 /**
- * On PATH, else in the cache, else built with Go, else by Docker.
- * @param {object} options
- * @param {NodeJS.ProcessEnv} options.env
- * @param {(line: string) => void} options.log progress, one short line at a time
- * @param {boolean} [options.mayBuild] false: look only, never build or pull
- * @returns {Promise<LivekitServer>}
- * @throws {Error} one sentence that says how to get it
+ * On PATH, else in the cache, else built with Go (once, some minutes), else by Docker.
+ * @param log progress, one short line at a time
+ * @throws one sentence that says how to get it
  */
-export async function findLivekitServer({ env, log, mayBuild = true }) {
+export async function findLivekitServer(
+  env: NodeJS.ProcessEnv,
+  log: (line: string) => void,
+): Promise<LivekitServer> {
   const onPath = await which('livekit-server', env);
   if (onPath) {
     const version = await versionOf(onPath);
@@ -49,9 +44,8 @@ export async function findLivekitServer({ env, log, mayBuild = true }) {
       `livekit-server on PATH is ${version ?? 'of unknown version'}; v${LIVEKIT_VERSION} is used instead`,
     );
   }
-  const cached = livekitCachePath(env);
+  const cached = cachePath(env);
   if (await versionOf(cached)) return { command: cached, args: [], source: 'cache' };
-  if (!mayBuild) throw new Error('livekit-server is neither on PATH nor in the cache');
 
   const go = await which('go', env);
   if (go) {
@@ -69,13 +63,12 @@ export async function findLivekitServer({ env, log, mayBuild = true }) {
   );
 }
 
-function dockerArgs() {
+function dockerArgs(): string[] {
   // Host networking, because the RTC ports must be reachable at the address that is advertised.
   return ['run', '--rm', '--init', '--network', 'host', IMAGE];
 }
 
-/** @param {NodeJS.ProcessEnv} env */
-async function dockerAnswers(env) {
+async function dockerAnswers(env: NodeJS.ProcessEnv): Promise<boolean> {
   if (!(await which('docker', env))) return false;
   try {
     await run('docker', ['info', '--format', '{{.ServerVersion}}'], { env, timeout: 10_000 });
@@ -85,8 +78,7 @@ async function dockerAnswers(env) {
   }
 }
 
-/** @param {string} name @param {NodeJS.ProcessEnv} env */
-async function which(name, env) {
+async function which(name: string, env: NodeJS.ProcessEnv): Promise<string | undefined> {
   for (const folder of (env['PATH'] ?? '').split(delimiter)) {
     const path = join(folder, name);
     if (folder && (await isExecutable(path))) return path;
@@ -94,8 +86,7 @@ async function which(name, env) {
   return undefined;
 }
 
-/** @param {string} path */
-async function isExecutable(path) {
+async function isExecutable(path: string): Promise<boolean> {
   try {
     await access(path, constants.X_OK);
     return true;
@@ -104,8 +95,8 @@ async function isExecutable(path) {
   }
 }
 
-/** @param {string} path @returns {Promise<string | undefined>} e.g. `1.11.0` */
-async function versionOf(path) {
+/** E.g. `1.11.0`; undefined where there is no livekit-server that runs. */
+async function versionOf(path: string): Promise<string | undefined> {
   try {
     const { stdout } = await run(path, ['--version'], { timeout: 10_000 });
     return /version v?(\d+\.\d+\.\d+)/.exec(stdout)?.[1];
@@ -114,18 +105,19 @@ async function versionOf(path) {
   }
 }
 
-/** Same major, and not older than what agent dispatch needs. @param {string} version */
-function isUsable(version) {
+/** Same major, and not older than what agent dispatch needs. */
+function isUsable(version: string): boolean {
   const [major, minor] = version.split('.').map(Number);
   return major === 1 && minor !== undefined && minor >= 9;
 }
 
-/**
- * @param {string} go @param {string} target @param {NodeJS.ProcessEnv} env
- * @param {(line: string) => void} log
- * @returns {Promise<string | undefined>} why it failed
- */
-async function build(go, target, env, log) {
+/** Resolves with the reason where it failed. */
+async function build(
+  go: string,
+  target: string,
+  env: NodeJS.ProcessEnv,
+  log: (line: string) => void,
+): Promise<string | undefined> {
   await mkdir(join(target, '..'), { recursive: true });
   return withFileLock(`${target}.lock`, log, async () => {
     // Another start may have built it while we waited for the lock.
@@ -144,11 +136,12 @@ async function build(go, target, env, log) {
   });
 }
 
-/**
- * @param {string} go @param {NodeJS.ProcessEnv} env @param {(line: string) => void} log
- * @returns {Promise<string | undefined>} why it failed
- */
-function goInstall(go, env, log) {
+/** Resolves with the reason where it failed. */
+function goInstall(
+  go: string,
+  env: NodeJS.ProcessEnv,
+  log: (line: string) => void,
+): Promise<string | undefined> {
   return new Promise((resolve) => {
     const child = spawn(go, ['install', '-v', MODULE], {
       env,
@@ -159,7 +152,7 @@ function goInstall(go, env, log) {
     let downloads = 0;
     let lastLine = '';
     let partial = '';
-    child.stderr.setEncoding('utf8').on('data', (chunk) => {
+    child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
       const lines = (partial + chunk).split('\n');
       partial = lines.pop() ?? '';
       for (const line of lines) {
