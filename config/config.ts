@@ -8,6 +8,7 @@ export interface Config {
   readonly agentName: string;
   /** Absolute path of the folder that holds SQLite, the spool, keys and caches. */
   readonly dataDir: string;
+  readonly logLevel: LogLevel;
   /** Where the call service listens. */
   readonly http: HostPort;
   /** Base URL at which workers and ingress reach the call service. */
@@ -18,10 +19,17 @@ export interface Config {
   readonly apiKeys: readonly string[];
   /** PostgreSQL URL; undefined: SQLite in the data folder. */
   readonly databaseUrl: string | undefined;
+  /** Shared rate limits and fan-out between several call services; undefined: each for itself. */
+  readonly redisUrl: string | undefined;
+  /** URL at which the world reaches the call service, without a slash at its end. */
   readonly publicUrl: string | undefined;
+  /** CIDRs or addresses that outgoing webhooks may reach although they are private. */
+  readonly endpointAllow: readonly string[];
   readonly providers: ProvidersConfig;
   readonly lines: readonly Line[];
 }
+
+export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';
 
 export interface LiveKitConfig {
   /** ws:// or wss:// */
@@ -67,6 +75,8 @@ export interface Trunk {
   readonly numbers: readonly string[];
   /** CIDRs or addresses that may send INVITEs; empty: any (then digest or loopback is required). */
   readonly allowedAddresses: readonly string[];
+  /** Callers that the trunk takes calls from, as the trunk writes them; empty: all. */
+  readonly allowedNumbers: readonly string[];
   readonly auth: { readonly username: string; readonly password: string } | undefined;
   /** Header that carries the dialled number, when it is not in the Request-URI. */
   readonly calledNumberHeader: string | undefined;

@@ -1,0 +1,106 @@
+import { resolve } from 'node:path';
+import { checkTogether, type Report, sipCredentials } from './check-settings.ts';
+import type { Config, LiveKitConfig, ProviderConfig } from './config.ts';
+import { ConfigError, type Problem } from './config-error.ts';
+import { deepFreeze } from './deep-freeze.ts';
+import { loadLines } from './load-lines.ts';
+import { loadSettings, placeOf } from './load-settings.ts';
+import { loadTrunk } from './load-trunk.ts';
+import { ensureLocalSecret } from './local-secret.ts';
+import { type EnvInput, readEnv } from './read-env.ts';
+import type { Settings } from './settings.ts';
+
+/**
+ * Environment and `.env`, `lines.yaml` and `sip-trunk.json` as one frozen Config. Where LiveKit
+ * runs on this machine and no secret is given, makes one in the data folder.
+ *
+ * @param input.env the process's environment
+ * @param input.cwd folder of `.env`, and the one that relative paths start from
+ * @throws {ConfigError} with every problem found
+ */
+export function loadConfig({ env, cwd }: EnvInput): Config {
+  const problems: Problem[] = [];
+  const variables = readEnv({ env, cwd });
+  const settings = loadSettings(variables, cwd, problems);
+  const linesPath = settings?.TRUNKLINE_CONFIG ?? variables.get('TRUNKLINE_CONFIG')?.value;
+  const loaded = loadLines(resolve(cwd, linesPath || 'config/lines.yaml'), cwd, problems);
+  const report: Report = (name, message) =>
+    problems.push({ ...placeOf(variables, name), path: name, message });
+
+  const credentials = settings && sipCredentials(settings, report);
+  const trunk = loaded && loadTrunk(loaded.trunk, loaded.trunkFile, credentials, cwd, problems);
+  if (settings !== undefined) checkTogether(settings, trunk, report);
+  if (problems.length > 0 || !settings || !loaded || !trunk) throw new ConfigError(problems);
+
+  const dataDir = resolve(cwd, settings.TRUNKLINE_DATA_DIR);
+  const http = { host: settings.TRUNKLINE_HTTP_HOST, port: settings.TRUNKLINE_HTTP_PORT };
+  return deepFreeze<Config>({
+    livekit: livekit(settings, dataDir),
+    agentName: settings.TRUNKLINE_AGENT_NAME,
+    dataDir,
+    logLevel: settings.TRUNKLINE_LOG_LEVEL,
+    http,
+    callServiceUrl: settings.TRUNKLINE_API_URL ?? `http://${reachable(http.host)}:${http.port}`,
+    worker: {
+      health: { host: settings.TRUNKLINE_WORKER_HOST, port: settings.TRUNKLINE_WORKER_PORT },
+      hosts: settings.TRUNKLINE_AGENT_HOSTS,
+      maxCalls: settings.TRUNKLINE_MAX_CALLS,
+    },
+    sip: {
+      host: settings.TRUNKLINE_SIP_HOST,
+      port: settings.TRUNKLINE_SIP_PORT,
+      health: { host: settings.TRUNKLINE_INGRESS_HOST, port: settings.TRUNKLINE_INGRESS_PORT },
+      rtpPorts: settings.TRUNKLINE_SIP_RTP_PORTS,
+      maxCalls: settings.TRUNKLINE_MAX_CALLS,
+      answerTimeoutMs: settings.TRUNKLINE_SIP_ANSWER_TIMEOUT_MS,
+      mediaTimeoutMs: settings.TRUNKLINE_SIP_MEDIA_TIMEOUT_MS,
+      trunk,
+    },
+    apiKeys: settings.TRUNKLINE_API_KEYS,
+    databaseUrl: settings.DATABASE_URL,
+    redisUrl: settings.REDIS_URL,
+    publicUrl: settings.PUBLIC_URL,
+    endpointAllow: settings.TRUNKLINE_ENDPOINT_ALLOW,
+    providers: providers(settings),
+    lines: loaded.lines,
+  });
+}
+
+function livekit(settings: Settings, dataDir: string): LiveKitConfig {
+  return {
+    url: settings.LIVEKIT_URL,
+    apiKey: settings.LIVEKIT_API_KEY ?? 'devkey',
+    apiSecret: settings.LIVEKIT_API_SECRET ?? ensureLocalSecret(dataDir),
+  };
+}
+
+function providers(settings: Settings): Config['providers'] {
+  const rehearsal = { host: '127.0.0.1', port: settings.TRUNKLINE_REHEARSAL_PORT };
+  const emulator = `http://${rehearsal.host}:${rehearsal.port}`;
+  return {
+    deepgram: provider(
+      settings.DEEPGRAM_API_KEY,
+      settings.DEEPGRAM_BASE_URL ?? 'https://api.deepgram.com',
+      emulator,
+    ),
+    openai: provider(
+      settings.OPENAI_API_KEY,
+      settings.OPENAI_BASE_URL ?? 'https://api.openai.com/v1',
+      `${emulator}/v1`,
+    ),
+    rehearsal,
+  };
+}
+
+function provider(apiKey: string | undefined, baseUrl: string, emulator: string): ProviderConfig {
+  return apiKey === undefined
+    ? { apiKey: 'rehearsal', baseUrl: emulator, rehearsed: true }
+    : { apiKey, baseUrl, rehearsed: false };
+}
+
+/** The address at which a listener is reached from its own machine. */
+function reachable(host: string): string {
+  if (host === '0.0.0.0') return '127.0.0.1';
+  if (host === '::') return '[::1]';
+  return host.includes(':') ? `[${host}]` : host;
+}

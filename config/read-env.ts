@@ -1,0 +1,89 @@
+import { readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { parseEnv } from 'node:util';
+import type { Problem } from './config-error.ts';
+
+/** A variable's value and where it was set, so that a problem can name the place. */
+export interface EnvEntry {
+  readonly value: string;
+  /** `environment`, or the .env file relative to the working folder. */
+  readonly file: string;
+  readonly line?: number;
+}
+
+export type Env = ReadonlyMap<string, EnvEntry>;
+
+export interface EnvInput {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+}
+
+/**
+ * The process environment over the `.env` file of the working folder.
+ *
+ * @throws the file system's error when there is a `.env` that cannot be read
+ */
+export function readEnv({ env, cwd }: EnvInput): Env {
+  const entries = new Map<string, EnvEntry>(readDotEnv(join(cwd, '.env')));
+  for (const [name, value] of Object.entries(env)) {
+    if (value !== undefined) entries.set(name, { value, file: 'environment' });
+  }
+  return entries;
+}
+
+function readDotEnv(path: string): [string, EnvEntry][] {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
+  const lines = text.split(/\r?\n/);
+  return Object.entries(parseEnv(text)).map(([name, value = '']) => {
+    // The last assignment is the one that holds.
+    const index = lines.findLastIndex((line) => assigned(line) === name);
+    return [name, { value, file: '.env', ...(index >= 0 && { line: index + 1 }) }];
+  });
+}
+
+function assigned(line: string): string | undefined {
+  return /^\s*(?:export\s+)?([\w.-]+)\s*=/.exec(line)?.[1];
+}
+
+/**
+ * Replaces `NAME_FILE` by `NAME` with the file's content (Docker and Kubernetes secrets), for the
+ * names given. Only the line end that editors add is dropped from the content.
+ */
+export function resolveFiles(
+  env: Env,
+  names: readonly string[],
+  cwd: string,
+): { entries: Env; problems: Problem[] } {
+  const entries = new Map(env);
+  const problems: Problem[] = [];
+  for (const name of names) {
+    const fileName = `${name}_FILE`;
+    const pointer = env.get(fileName);
+    entries.delete(fileName);
+    if (pointer === undefined || pointer.value === '') continue;
+    const { value: path, ...place } = pointer;
+    const direct = env.get(name);
+    if (direct !== undefined && direct.value !== '') {
+      problems.push({ ...place, path: fileName, message: `is set and so is ${name}: unset one.` });
+      continue;
+    }
+    try {
+      const value = readFileSync(resolve(cwd, path), 'utf8').replace(/\r?\n$/, '');
+      entries.set(name, { ...place, value });
+    } catch (error) {
+      const reason = (error as NodeJS.ErrnoException).code ?? 'unreadable';
+      problems.push({
+        ...place,
+        path: fileName,
+        message: `should name a file that can be read; ${path}: ${reason}.`,
+      });
+    }
+  }
+  return { entries, problems };
+}
