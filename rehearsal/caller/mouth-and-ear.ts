@@ -1,0 +1,104 @@
+import { performance } from 'node:perf_hooks';
+import type { CallResult } from './call-events.ts';
+import type { CallLog } from './call-log.ts';
+import { FRAME_SAMPLES, SAMPLE_RATE } from './codec.ts';
+import type { Codec } from './codec.ts';
+import { createConversation } from './conversation.ts';
+import { createDialler } from './dialler.ts';
+import { startMediaClock } from './media-clock.ts';
+import type { StereoRecording } from './recording.ts';
+import type { HeardPacket, RtpPort } from './rtp-port.ts';
+import { isSpeech } from './speech-meter.ts';
+import { toUtterance } from './utterance.ts';
+
+export interface MouthAndEarOptions {
+  readonly phrases: readonly { readonly text: string; readonly samples: Int16Array }[];
+  readonly codec: Codec;
+  readonly rtp: RtpPort;
+  readonly log: CallLog;
+  readonly recording: StereoRecording | undefined;
+  /** performance.now() of the answer. */
+  readonly startedAt: number;
+  readonly recognise?: ((samples: Int16Array) => string | undefined) | undefined;
+  readonly hangUpAfterMs?: number | undefined;
+  readonly gapMs?: number | undefined;
+  readonly patienceMs?: number | undefined;
+  readonly bargeInAfterMs?: number | undefined;
+  readonly dtmf?: string | undefined;
+}
+
+/** The media half of an answered call. */
+export interface MouthAndEar {
+  hear(packet: HeardPacket): void;
+  /** Falls silent; says how well the clock ran. */
+  stop(): CallResult['clock'];
+}
+
+const DEFAULT_GAP_MS = 600;
+const DEFAULT_PATIENCE_MS = 10_000;
+
+/** Talks and listens by the conversation; ends the call in the log when it is over. */
+export function startMouthAndEar(options: MouthAndEarOptions): MouthAndEar {
+  const { codec, rtp, log, recording, startedAt, recognise } = options;
+  const dialler = createDialler(options.dtmf ?? '');
+  let packets: { readonly at: number; readonly samples: Int16Array }[] = [];
+
+  const understand = (from: number, to: number): string | undefined => {
+    const spoken = packets.filter(({ at }) => at >= from && at <= to);
+    packets = [];
+    return recognise?.(concatenate(spoken.map(({ samples }) => samples)));
+  };
+
+  const conversation = createConversation({
+    utterances: options.phrases.map(({ text, samples }) => toUtterance(text, samples, codec)),
+    gapMs: options.gapMs ?? DEFAULT_GAP_MS,
+    patienceMs: options.patienceMs ?? DEFAULT_PATIENCE_MS,
+    bargeInAfterMs: options.bargeInAfterMs,
+    onEvent(event) {
+      log.spoke(event, event.type === 'heard' ? understand(event.startedAt, event.at) : undefined);
+    },
+  });
+
+  const silence = codec.encode(new Int16Array(FRAME_SAMPLES));
+  const hangUpAt = startedAt + (options.hangUpAfterMs ?? Infinity);
+  const clock = startMediaClock(() => {
+    const now = performance.now();
+    if (now >= hangUpAt || (conversation.done && options.hangUpAfterMs === undefined)) {
+      log.ended('caller');
+      return;
+    }
+    const pressing = conversation.greeted && !dialler.done;
+    const key = pressing ? dialler.nextPacket() : undefined;
+    if (key) {
+      if (key.first) log.pressed(key.digit);
+      rtp.sendEvent(key.event, key.durationSamples, key.first, key.end);
+      return;
+    }
+    const frame = pressing ? undefined : conversation.nextFrame(now);
+    rtp.sendAudio(frame?.payload ?? silence, frame?.first ?? false);
+    recording?.said(codec.decode(frame?.payload ?? silence), now - startedAt);
+  });
+
+  return {
+    hear({ at, timestamp, payload }) {
+      const samples = codec.decode(payload);
+      recording?.heard(samples, timestamp, at - startedAt);
+      if (recognise) packets.push({ at, samples });
+      conversation.heard(isSpeech(samples), (samples.length / SAMPLE_RATE) * 1_000, at);
+    },
+    stop() {
+      clock.stop();
+      return { skipped: clock.skipped, worstLatenessMs: clock.worstLatenessMs };
+    },
+  };
+}
+
+function concatenate(parts: readonly Int16Array[]): Int16Array {
+  const joined = new Int16Array(parts.reduce((length, part) => length + part.length, 0));
+  let position = 0;
+  for (const part of parts) {
+    joined.set(part, position);
+    position += part.length;
+  }
+  return joined;
+}

@@ -1,0 +1,55 @@
+import type { CallEvent, CallResult } from './call-events.ts';
+
+const ms = (value: number | undefined): string =>
+  value === undefined ? '–' : `${Math.round(value)} ms`;
+
+/** One line for a person, or none, for what just happened. */
+export function narrate(event: CallEvent): string | undefined {
+  const at = `${(event.at / 1_000).toFixed(1).padStart(6)} s  `;
+  switch (event.type) {
+    case 'ringing':
+      return `${at}ringing (${event.code})`;
+    case 'answered':
+      return `${at}answered, ${event.codec}`;
+    case 'saying':
+      return `${at}caller: ${event.text}`;
+    case 'pressed':
+      return `${at}caller presses ${event.digit}`;
+    case 'reply':
+      return event.latencyMs === undefined
+        ? undefined
+        : `${at}        … answered after ${ms(event.latencyMs)}`;
+    case 'heard':
+      return `${at}agent:  ${event.text ?? `(speech ${event.seconds.toFixed(1)} s)`}`;
+    case 'interrupted':
+      return `${at}        … the agent fell silent ${ms(event.stopMs)} after the interruption began`;
+    case 'missed':
+      return `${at}        … no answer`;
+    case 'ended':
+      return `${at}${event.by} hung up`;
+    case 'failed':
+      return `${at}the call failed: ${event.code || ''} ${event.reason}`;
+    case 'said':
+      return undefined;
+    default:
+      return event satisfies never;
+  }
+}
+
+/** The figures of a call in a few lines. */
+export function summarise(result: CallResult): string {
+  const latencies = result.turns
+    .map((turn) => turn.latencyMs)
+    .filter((latency) => latency !== undefined)
+    .sort((a, b) => a - b);
+  const median = latencies[Math.floor((latencies.length - 1) / 2)];
+  return [
+    '',
+    `outcome              ${result.outcome} (${result.code || 'no SIP answer'} ${result.reason})`,
+    `INVITE to final      ${ms(result.finalStatusMs)}`,
+    `answer to speech     ${ms(result.firstAudioMs)}`,
+    `voice to voice       ${ms(median)} median of ${latencies.length} of ${result.turns.length} turns`,
+    `RTP                  ${result.rtp.sent} sent, ${result.rtp.received} received, ` +
+      `${result.rtp.lost} lost, jitter ${result.rtp.jitterMs.toFixed(1)} ms`,
+  ].join('\n');
+}

@@ -1,0 +1,64 @@
+import { parse, write } from 'sdp-transform';
+import { CODECS, FRAME_MS } from './codec.ts';
+import type { Codec } from './codec.ts';
+
+/** Dynamic payload type that we offer for RFC 4733 digits. */
+export const DTMF_PAYLOAD_TYPE = 101;
+
+/** What the answer settled. */
+export interface AgreedMedia {
+  readonly codec: Codec;
+  readonly address: string;
+  readonly port: number;
+  /** Payload type of telephone-event, when the far end takes digits in RTP. */
+  readonly dtmfPayloadType: number | undefined;
+}
+
+/** An offer (RFC 3264) of the codecs in order of preference. */
+export function makeOffer(address: string, port: number, codecs: readonly Codec[]): string {
+  return write({
+    version: 0,
+    origin: {
+      username: 'caller',
+      sessionId: Date.now(),
+      sessionVersion: 1,
+      netType: 'IN',
+      ipVer: 4,
+      address,
+    },
+    name: 'call',
+    connection: { version: 4, ip: address },
+    timing: { start: 0, stop: 0 },
+    media: [
+      {
+        type: 'audio',
+        port,
+        protocol: 'RTP/AVP',
+        payloads: [...codecs.map((codec) => codec.payloadType), DTMF_PAYLOAD_TYPE].join(' '),
+        rtp: [
+          ...codecs.map((codec) => ({ payload: codec.payloadType, codec: codec.name, rate: 8000 })),
+          { payload: DTMF_PAYLOAD_TYPE, codec: 'telephone-event', rate: 8000 },
+        ],
+        fmtp: [{ payload: DTMF_PAYLOAD_TYPE, config: '0-15' }],
+        ptime: FRAME_MS,
+        direction: 'sendrecv',
+      },
+    ],
+  });
+}
+
+/** Reads the answer. Throws when it holds no audio stream that we can send and hear. */
+export function readAnswer(sdp: string): AgreedMedia {
+  const answer = parse(sdp);
+  const audio = answer.media.find((media) => media.type === 'audio' && media.port > 0);
+  if (!audio) throw new Error('the answer has no audio');
+  const address = audio.connection?.ip ?? answer.connection?.ip;
+  if (!address) throw new Error('the answer has no address');
+  const payloads = (audio.payloads ?? '').split(' ').map(Number);
+  const codec = payloads
+    .map((payload) => Object.values(CODECS).find((known) => known.payloadType === payload))
+    .find((known) => known !== undefined);
+  if (!codec) throw new Error(`the answer has no codec of ours: ${audio.payloads ?? ''}`);
+  const dtmf = audio.rtp.find((rtp) => rtp.codec.toLowerCase() === 'telephone-event');
+  return { codec, address, port: audio.port, dtmfPayloadType: dtmf?.payload };
+}

@@ -1,0 +1,170 @@
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import type { Transport } from 'sip.js/lib/core/index.js';
+
+/** RFC 3261 T1: first retransmission of a request over UDP, ms. */
+const T1 = 500;
+/** RFC 3261 T2: longest wait between retransmissions, ms. */
+const T2 = 4_000;
+const MAX_MESSAGE_BYTES = 65_536;
+
+/** One caller's way to one SIP server: SIP.js's `Transport` plus what it hears back. */
+export interface SipLink extends Transport {
+  readonly protocol: 'UDP' | 'TCP';
+  /** Our address as the server sees it, for Via, Contact and SDP. */
+  readonly local: { readonly address: string; readonly port: number };
+  close(): void;
+}
+
+export interface SipLinkOptions {
+  readonly transport: 'udp' | 'tcp';
+  readonly host: string;
+  readonly port: number;
+  readonly onMessage: (text: string) => void;
+  /** The server cannot be reached (any more); no message will follow. */
+  readonly onError: (error: Error) => void;
+}
+
+/** Opens a socket to the server. Rejects when its name is unknown or a TCP connection refused. */
+export function openSipLink(options: SipLinkOptions): Promise<SipLink> {
+  return options.transport === 'udp' ? openUdp(options) : openTcp(options);
+}
+
+async function openUdp({ host, port, onMessage, onError }: SipLinkOptions): Promise<SipLink> {
+  const socket = createSocket({ type: 'udp4', recvBufferSize: 1 << 20 });
+  // Connected, so that an ICMP "port unreachable" is an error at once and not a minute's silence.
+  socket.connect(port, host);
+  try {
+    await once(socket, 'connect');
+  } catch (error) {
+    socket.close();
+    throw error;
+  }
+  const retransmissions = createRetransmissions((text) => {
+    socket.send(text);
+  });
+  socket.on('error', onError);
+  socket.on('message', (data) => {
+    const text = data.toString('utf8');
+    retransmissions.received(text);
+    onMessage(text);
+  });
+  let open = true;
+  const { address, port: localPort } = socket.address();
+  return {
+    protocol: 'UDP',
+    local: { address, port: localPort },
+    send(text) {
+      const { promise, resolve, reject } = Promise.withResolvers<void>();
+      socket.send(text, (error) => (error ? reject(error) : resolve()));
+      retransmissions.sent(text);
+      return promise;
+    },
+    close() {
+      if (!open) return;
+      open = false;
+      retransmissions.stop();
+      socket.close();
+    },
+  };
+}
+
+/** SIP.js was made for WebSockets and leaves out RFC 3261's timers A and E: they are here. */
+function createRetransmissions(resend: (text: string) => void) {
+  const timers = new Map<string, NodeJS.Timeout>();
+  const forget = (key: string): void => {
+    clearTimeout(timers.get(key));
+    timers.delete(key);
+  };
+  return {
+    sent(text: string): void {
+      const key = transactionOf(text);
+      if (!key || text.startsWith('SIP/2.0') || text.startsWith('ACK ')) return;
+      const again = (wait: number): void => {
+        timers.set(
+          key,
+          setTimeout(() => {
+            resend(text);
+            if (wait < 32 * T1) again(key.endsWith('INVITE') ? wait * 2 : Math.min(wait * 2, T2));
+          }, wait),
+        );
+      };
+      forget(key);
+      again(T1);
+    },
+    received(text: string): void {
+      const key = text.startsWith('SIP/2.0') ? transactionOf(text) : undefined;
+      if (key) forget(key);
+    },
+    stop(): void {
+      for (const key of timers.keys()) forget(key);
+    },
+  };
+}
+
+/** Top Via branch and CSeq method: what matches a response to its request (RFC 3261 §17.1.3). */
+function transactionOf(text: string): string | undefined {
+  const branch = /^v(?:ia)?\s*:[^\r\n]*?;\s*branch=([^;,\s]+)/im.exec(text)?.[1];
+  const method = /^cseq\s*:\s*\d+\s+(\w+)/im.exec(text)?.[1];
+  return branch && method ? `${branch} ${method}` : undefined;
+}
+
+async function openTcp({ host, port, onMessage, onError }: SipLinkOptions): Promise<SipLink> {
+  const socket = connect({ host, port, noDelay: true });
+  await once(socket, 'connect');
+  const frames = createFramer(onMessage);
+  let open = true;
+  socket.on('error', onError);
+  socket.on('data', (data) => {
+    try {
+      frames(data);
+    } catch (error) {
+      socket.destroy(error instanceof Error ? error : new Error(String(error)));
+    }
+  });
+  socket.on('close', () => {
+    if (open) onError(new Error('the server closed the connection'));
+  });
+  return {
+    protocol: 'TCP',
+    local: { address: socket.localAddress ?? '127.0.0.1', port: socket.localPort ?? 0 },
+    send(text) {
+      const { promise, resolve, reject } = Promise.withResolvers<void>();
+      socket.write(text, (error) => (error ? reject(error) : resolve()));
+      return promise;
+    },
+    close() {
+      open = false;
+      socket.end();
+    },
+  };
+}
+
+/**
+ * Cuts a byte stream into SIP messages by Content-Length (RFC 3261 §18.3), skipping the keep-alive
+ * line ends between them (RFC 5626 §3.5.1).
+ */
+export function createFramer(onMessage: (text: string) => void): (data: Buffer) => void {
+  let pending = Buffer.alloc(0);
+  return (data) => {
+    pending = Buffer.concat([pending, data]);
+    for (;;) {
+      let start = 0;
+      while (pending[start] === 0x0d || pending[start] === 0x0a) start += 1;
+      pending = pending.subarray(start);
+      const headersEnd = pending.indexOf('\r\n\r\n');
+      if (headersEnd < 0) {
+        if (pending.length > MAX_MESSAGE_BYTES) throw new Error('SIP message without an end');
+        return;
+      }
+      const headers = pending.toString('utf8', 0, headersEnd);
+      const length = Number(/^(?:content-length|l)\s*:\s*(\d+)/im.exec(headers)?.[1] ?? 0);
+      if (length > MAX_MESSAGE_BYTES) throw new Error('SIP message too long');
+      const end = headersEnd + 4 + length;
+      if (pending.length < end) return;
+      onMessage(pending.toString('utf8', 0, end));
+      pending = pending.subarray(end);
+    }
+  };
+}
