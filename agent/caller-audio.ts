@@ -1,0 +1,27 @@
+import { voice } from '@livekit/agents';
+import { AudioStream } from '@livekit/rtc-node';
+import type { AudioFrame, RemoteTrack } from '@livekit/rtc-node';
+import type { ReadableStream } from 'node:stream/web';
+import { STT_SAMPLE_RATE } from './deepgram-stt.ts';
+
+/**
+ * Each frame is a message from native code and some ten stream hops in JavaScript, so the default
+ * of 10 ms costs twice this; more than 20 ms would delay the end of a turn.
+ */
+const FRAME_MS = 20;
+
+/** What the caller says, at the rate that recogniser and VAD share. */
+export class CallerAudio extends voice.AudioInput {
+  #input: string | undefined;
+
+  /** Replaces the track listened to; a caller may leave and come back. */
+  async listenTo(track: RemoteTrack): Promise<void> {
+    if (this.#input !== undefined) await this.multiStream.removeInputStream(this.#input);
+    const stream = new AudioStream(track, {
+      sampleRate: STT_SAMPLE_RATE,
+      numChannels: 1,
+      frameSizeMs: FRAME_MS,
+    });
+    this.#input = this.multiStream.addInputStream(stream as unknown as ReadableStream<AudioFrame>);
+  }
+}

@@ -1,0 +1,94 @@
+import { ParticipantKind, RoomEvent } from '@livekit/rtc-node';
+import type { Participant, RemoteParticipant, Room } from '@livekit/rtc-node';
+import { toE164 } from '../config/e164.ts';
+import { findLine } from '../config/config.ts';
+import type { Config, Line } from '../config/config.ts';
+import { z } from 'zod';
+
+/** What a dispatch may say: `lk dispatch create --metadata '{"line": "restaurant"}'`. */
+const DispatchMetadata = z.object({
+  line: z.string().optional(),
+  called: z.string().optional(),
+});
+
+/** The first participant that is a person: a SIP leg, or a browser when dispatched by hand. */
+export function waitForCaller(room: Room, signal: AbortSignal): Promise<RemoteParticipant> {
+  return waitInRoom(room, signal, [RoomEvent.ParticipantConnected], () =>
+    [...room.remoteParticipants.values()].find(
+      ({ info }) => info.kind === ParticipantKind.SIP || info.kind === ParticipantKind.STANDARD,
+    ),
+  );
+}
+
+/**
+ * Until the phone call is answered: what is said before the 200 OK nobody hears. Both livekit-sip
+ * and the built-in endpoint set `sip.callStatus` to `active` then.
+ */
+export function waitForAnswer(
+  room: Room,
+  caller: RemoteParticipant,
+  signal: AbortSignal,
+): Promise<true> {
+  return waitInRoom(
+    room,
+    signal,
+    [RoomEvent.ParticipantAttributesChanged],
+    () => caller.info.kind !== ParticipantKind.SIP || callStatus(caller) === 'active' || undefined,
+  ) as Promise<true>;
+}
+
+export function callStatus(participant: Participant): string | undefined {
+  return participant.attributes['sip.callStatus'];
+}
+
+/** The line that a call is for: what the dispatch says, else the number that was dialled. */
+export function chooseLine(
+  config: Config,
+  metadata: string,
+  attributes: Readonly<Record<string, string>>,
+): Line | undefined {
+  const dispatch = parseMetadata(metadata);
+  const named = config.lines.find(({ name }) => name === dispatch.line);
+  if (named) return named;
+  const dialled =
+    dispatch.called ?? attributes['sip.h.called_did'] ?? attributes['sip.trunkPhoneNumber'] ?? '';
+  const country = config.sip.trunk.country;
+  return findLine(config.lines, toE164(dialled, { country }) ?? dialled);
+}
+
+function parseMetadata(metadata: string): z.infer<typeof DispatchMetadata> {
+  try {
+    return DispatchMetadata.parse(JSON.parse(metadata || '{}'));
+  } catch {
+    return {}; // another system's metadata: the dialled number decides
+  }
+}
+
+/** @throws the signal's reason when it is aborted first. */
+function waitInRoom<T>(
+  room: Room,
+  signal: AbortSignal,
+  events: (RoomEvent.ParticipantConnected | RoomEvent.ParticipantAttributesChanged)[],
+  find: () => T | undefined,
+): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const check = () => {
+      const found = find();
+      if (found === undefined) return;
+      stop();
+      resolve(found);
+    };
+    const abort = () => {
+      stop();
+      reject(signal.reason as Error);
+    };
+    const stop = () => {
+      for (const event of events) room.off(event, check);
+      signal.removeEventListener('abort', abort);
+    };
+    for (const event of events) room.on(event, check);
+    signal.addEventListener('abort', abort);
+    if (signal.aborted) abort();
+    else check();
+  });
+}

@@ -1,0 +1,103 @@
+import { voice } from '@livekit/agents';
+import type { ModelUsage, ReportBody, Turn } from '../calls/reports.ts';
+
+type Report = (body: ReportBody, at?: Date) => void;
+
+/** Turns what a session says of itself into reports: turns with latencies, errors, usage. */
+export function reportConversation(session: voice.AgentSession, report: Report): void {
+  let index = 0;
+  session.on(voice.AgentSessionEventTypes.ConversationItemAdded, ({ item }) => {
+    if (item.type !== 'message' || (item.role !== 'user' && item.role !== 'assistant')) return;
+    const text = item.textContent?.trim();
+    if (!text) return;
+    const { metrics } = item;
+    const who = item.role === 'user' ? 'caller' : 'agent';
+    const turn: Turn = {
+      index: index++,
+      who,
+      text,
+      ...(who === 'caller' &&
+        item.transcriptConfidence !== undefined && {
+          confidence: Math.min(Math.max(item.transcriptConfidence, 0), 1),
+        }),
+      ...(item.interrupted && { interrupted: true }),
+      ...(metrics.startedSpeakingAt && { startedAt: rfc3339(metrics.startedSpeakingAt) }),
+      ...(metrics.stoppedSpeakingAt && { endedAt: rfc3339(metrics.stoppedSpeakingAt) }),
+      latency: {
+        ...milliseconds('stt', metrics.transcriptionDelay),
+        ...milliseconds('endpointing', metrics.endOfTurnDelay),
+        ...milliseconds('llmFirstToken', metrics.llmNodeTtft),
+        ...milliseconds('ttsFirstByte', metrics.ttsNodeTtfb),
+        ...milliseconds('total', metrics.e2eLatency),
+      },
+    };
+    report({ type: 'turn', data: turn });
+  });
+  session.on(voice.AgentSessionEventTypes.Error, ({ error }) => {
+    report({
+      type: 'agent.error',
+      data: {
+        component: componentOf(error.type),
+        message: String('error' in error ? (error.error as Error).message : error.message),
+        recoverable: error.recoverable,
+      },
+    });
+  });
+}
+
+/** Usage so far, one entry per model. */
+export function usageOf(session: voice.AgentSession): ModelUsage[] {
+  return session.usage.modelUsage.flatMap((usage): ModelUsage[] => {
+    const model = { provider: usage.provider ?? 'unknown', model: usage.model ?? 'unknown' };
+    switch (usage.type) {
+      case 'llm_usage':
+        return [
+          {
+            ...model,
+            kind: 'llm',
+            inputTokens: usage.inputTokens ?? 0,
+            cachedInputTokens: usage.inputCachedTokens ?? 0,
+            outputTokens: usage.outputTokens ?? 0,
+          },
+        ];
+      case 'stt_usage':
+        return [{ ...model, kind: 'stt', audioSeconds: (usage.audioDurationMs ?? 0) / 1000 }];
+      case 'tts_usage':
+        return [
+          {
+            ...model,
+            kind: 'tts',
+            characters: usage.charactersCount ?? 0,
+            audioSeconds: (usage.audioDurationMs ?? 0) / 1000,
+          },
+        ];
+      default:
+        return []; // the detectors run here and cost nothing
+    }
+  });
+}
+
+/** LiveKit's metrics are in seconds, a record's latencies in whole milliseconds. */
+function milliseconds<K extends string>(name: K, seconds: number | undefined) {
+  if (seconds === undefined || !Number.isFinite(seconds) || seconds < 0) return {};
+  return { [name]: Math.round(seconds * 1000) } as { [P in K]: number };
+}
+
+function rfc3339(seconds: number): string {
+  return new Date(seconds * 1000).toISOString();
+}
+
+function componentOf(type: string) {
+  switch (type) {
+    case 'stt_error':
+      return 'stt';
+    case 'llm_error':
+      return 'llm';
+    case 'tts_error':
+      return 'tts';
+    case 'realtime_model_error':
+      return 'realtime';
+    default:
+      return 'session';
+  }
+}

@@ -1,0 +1,55 @@
+import { DisconnectReason } from '@livekit/rtc-node';
+import type { EndReason, EndedBy } from '../calls/reports.ts';
+
+/** Why a job ends; the first one wins. */
+export interface Ending {
+  readonly endedBy: EndedBy;
+  readonly endReason: EndReason;
+  readonly detail?: string;
+}
+
+/** The agent's own connection to the room ended. */
+export function fromRoomDisconnect(reason: DisconnectReason): Ending {
+  switch (reason) {
+    case DisconnectReason.ROOM_DELETED:
+    case DisconnectReason.ROOM_CLOSED:
+    case DisconnectReason.PARTICIPANT_REMOVED:
+      return { endedBy: 'operator', endReason: 'room_deleted', detail: name(reason) };
+    default:
+      return { endedBy: 'system', endReason: 'service_lost', detail: name(reason) };
+  }
+}
+
+/**
+ * The caller left the room. livekit-sip leaves `sip.callStatus` at `active` when the media stopped
+ * without a BYE, and sets it to `hangup` after one (measured; shared traces).
+ */
+export function fromCallerLeft(
+  reason: DisconnectReason | undefined,
+  callStatus: string | undefined,
+): Ending {
+  const detail = reason === undefined ? 'unknown' : name(reason);
+  switch (reason) {
+    case DisconnectReason.ROOM_DELETED:
+    case DisconnectReason.PARTICIPANT_REMOVED:
+      return { endedBy: 'operator', endReason: 'operator_hangup', detail };
+    case DisconnectReason.USER_REJECTED:
+      return { endedBy: 'caller', endReason: 'rejected', detail };
+    case DisconnectReason.USER_UNAVAILABLE:
+      return { endedBy: 'carrier', endReason: 'no_answer', detail };
+    case DisconnectReason.SIP_TRUNK_FAILURE:
+      return { endedBy: 'carrier', endReason: 'trunk_failure', detail };
+    default:
+      if (callStatus === 'active') {
+        return { endedBy: 'carrier', endReason: 'media_timeout', detail };
+      }
+      if (callStatus === 'ringing' || callStatus === 'dialing') {
+        return { endedBy: 'caller', endReason: 'cancelled', detail };
+      }
+      return { endedBy: 'caller', endReason: 'caller_hangup', detail };
+  }
+}
+
+function name(reason: DisconnectReason): string {
+  return DisconnectReason[reason] ?? String(reason);
+}

@@ -1,0 +1,13 @@
+import type { Config } from '../config/config.ts';
+import type { JobInfo } from './job.ts';
+
+/** Worker to host, over the child process' IPC channel. */
+export type ToHost =
+  | { readonly type: 'init'; readonly config: Config }
+  | { readonly type: 'job'; readonly job: JobInfo }
+  | { readonly type: 'terminate'; readonly jobId: string };
+
+/** Host to worker. */
+export type FromHost =
+  | { readonly type: 'ready' }
+  | { readonly type: 'jobEnded'; readonly jobId: string };

@@ -1,0 +1,92 @@
+/**
+ * A process that holds conversations, several at once; forked by the worker. A process for every
+ * call (what `@livekit/agents` does) costs more CPU to start than the call itself
+ * (docs/decisions/0002-several-calls-per-process.md).
+ *
+ * When the worker dies, the calls go on: the host finishes them and then exits.
+ */
+import { initializeLogger } from '@livekit/agents';
+import { dispose } from '@livekit/rtc-node';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import type { Logger } from 'pino';
+import { createReporter } from '../calls/reporter.ts';
+import type { FromHost, ToHost } from './host-messages.ts';
+import { runJob } from './job.ts';
+import type { JobDependencies, JobInfo } from './job.ts';
+import { createProviders } from './providers.ts';
+import { SpokenTexts } from './spoken-texts.ts';
+
+const running = new Map<string, AbortController>();
+let deps: JobDependencies | undefined;
+
+process.on('message', (message: ToHost) => {
+  switch (message.type) {
+    case 'init':
+      deps = init(message);
+      send({ type: 'ready' });
+      break;
+    case 'job':
+      void run(message.job);
+      break;
+    case 'terminate':
+      running.get(message.jobId)?.abort();
+      break;
+    default:
+      message satisfies never;
+  }
+});
+process.on('disconnect', () => {
+  deps?.log.warn({ calls: running.size }, 'the worker is gone, this host ends with its last call');
+  void exitWhenIdle();
+});
+// The worker decides when hosts stop; a signal to the whole process group must not cut calls off.
+process.on('SIGTERM', () => undefined);
+process.on('SIGINT', () => undefined);
+process.on('unhandledRejection', (error) => deps?.log.error({ error }, 'unhandled rejection'));
+
+function init({ config }: Extract<ToHost, { type: 'init' }>): JobDependencies {
+  initializeLogger({ pretty: false, level: config.logLevel });
+  const log: Logger = pino({ name: 'agent-host', level: config.logLevel });
+  const providers = createProviders(config.providers);
+  const spokenTexts = new SpokenTexts(join(config.dataDir, 'spoken-texts'), providers.tts);
+  for (const { agent } of config.lines) {
+    if (!('text' in agent.greeting)) continue;
+    spokenTexts
+      .samples(agent, agent.greeting.text)
+      .catch((error: unknown) => log.warn({ error }, 'a greeting cannot be prepared'));
+  }
+  const reporter = createReporter({
+    url: config.callServiceUrl,
+    apiKey: config.livekit.apiKey,
+    apiSecret: config.livekit.apiSecret,
+    spoolDir: join(config.dataDir, 'spool'),
+    source: 'worker',
+    log,
+  });
+  return { config, reporter, providers, spokenTexts, log };
+}
+
+async function run(job: JobInfo): Promise<void> {
+  if (!deps) throw new Error('a job came before init');
+  const abort = new AbortController();
+  running.set(job.id, abort);
+  try {
+    await runJob(job, deps, abort.signal);
+  } finally {
+    running.delete(job.id);
+    send({ type: 'jobEnded', jobId: job.id });
+    if (!process.connected) await exitWhenIdle();
+  }
+}
+
+async function exitWhenIdle(): Promise<void> {
+  if (running.size > 0) return;
+  await deps?.reporter.close();
+  await dispose();
+  process.exit(0);
+}
+
+function send(message: FromHost): void {
+  if (process.connected) process.send?.(message);
+}

@@ -1,0 +1,58 @@
+import { inference, voice } from '@livekit/agents';
+import type { llm } from '@livekit/agents';
+import type { Line } from '../config/config.ts';
+import type { Providers } from './providers.ts';
+
+/**
+ * Interruptions by sound alone are ignored for this long after the agent first speaks, ms: a line's
+ * echo canceller needs about a second of far-end speech to converge (ITU-T G.168 §6).
+ */
+const ECHO_CONVERGENCE_MS = 1_000;
+
+/**
+ * The bundled Silero model, set for 8 kHz speech with line noise: a higher threshold than its
+ * default of 0.5, because codec noise and side tone score up to there.
+ */
+const TELEPHONE_VAD = {
+  activationThreshold: 0.6,
+  minSpeechDuration: 90,
+  minSilenceDuration: 300,
+  prefixPaddingDuration: 200,
+  maxBufferedSpeech: 30_000,
+};
+
+/** The pipeline of one conversation, not yet started and without audio. */
+export function createSession(line: Line, providers: Providers): voice.AgentSession {
+  const { turns, limits } = line.agent;
+  return new voice.AgentSession({
+    stt: providers.stt(line),
+    llm: providers.llm(line.agent),
+    tts: providers.tts(line.agent),
+    vad: new inference.VAD(TELEPHONE_VAD),
+    aecWarmupDuration: ECHO_CONVERGENCE_MS,
+    userAwayTimeout: limits.idleSeconds,
+    connOptions: {
+      // A caller is unheard while the STT is away: be quick, and give up only after a while.
+      sttConnOptions: { maxRetry: 20, retryIntervalMs: 250, timeoutMs: 5_000 },
+      llmConnOptions: { maxRetry: 1, retryIntervalMs: 100, timeoutMs: 8_000 },
+      ttsConnOptions: { maxRetry: 1, retryIntervalMs: 100, timeoutMs: 5_000 },
+    },
+    turnHandling: {
+      turnDetection: turns.detection,
+      endpointing: { minDelay: turns.minDelayMs, maxDelay: turns.maxDelayMs },
+      interruption: {
+        mode: 'vad',
+        minDuration: turns.interruptAfterMs,
+        minWords: turns.interruptAfterWords,
+        // Noise that stopped the agent without a word being recognised: it goes on talking.
+        falseInterruptionTimeout: 1_000,
+        resumeFalseInterruption: true,
+      },
+      preemptiveGeneration: { enabled: turns.preemptiveGeneration, preemptiveTts: true },
+    },
+  });
+}
+
+export function createAgent(line: Line, tools: llm.FunctionTool[]): voice.Agent {
+  return new voice.Agent({ instructions: line.agent.instructions, tools });
+}

@@ -1,0 +1,87 @@
+import type { tts } from '@livekit/agents';
+import { AudioFrame } from '@livekit/rtc-node';
+import { createHash } from 'node:crypto';
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ReadableStream } from 'node:stream/web';
+import type { AgentProfile } from '../config/config.ts';
+import { TTS_SAMPLE_RATE } from './providers.ts';
+
+/** Frames of a greeting: long enough to be cheap, short enough to stop at once on barge-in. */
+const FRAME_SAMPLES = TTS_SAMPLE_RATE / 20;
+
+/**
+ * Texts that are the same in every call (greetings, goodbyes), synthesised once per voice and kept
+ * in memory and in the data folder, so that a caller is greeted without waiting for the TTS.
+ */
+export class SpokenTexts {
+  readonly #folder: string;
+  readonly #makeVoice: (profile: AgentProfile) => tts.TTS;
+  readonly #samples = new Map<string, Promise<Int16Array>>();
+
+  constructor(folder: string, makeVoice: (profile: AgentProfile) => tts.TTS) {
+    this.#folder = folder;
+    this.#makeVoice = makeVoice;
+  }
+
+  /** PCM of `text` at `TTS_SAMPLE_RATE`; rejects when the TTS fails, and tries again next time. */
+  samples(profile: AgentProfile, text: string): Promise<Int16Array> {
+    const key = createHash('sha256').update(JSON.stringify([profile.tts, text])).digest('hex');
+    const known = this.#samples.get(key);
+    if (known) return known;
+    const made = this.#load(join(this.#folder, `${key.slice(0, 32)}.pcm`), profile, text);
+    this.#samples.set(key, made);
+    made.catch(() => this.#samples.delete(key));
+    return made;
+  }
+
+  async #load(file: string, profile: AgentProfile, text: string): Promise<Int16Array> {
+    const saved = await readFile(file).catch(() => undefined);
+    if (saved) return new Int16Array(new Uint8Array(saved).buffer);
+    const voice = this.#makeVoice(profile);
+    const samples = await synthesise(text, voice).finally(() => voice.close());
+    await mkdir(this.#folder, { recursive: true });
+    const temporary = `${file}.${process.pid}`;
+    await writeFile(temporary, new Uint8Array(samples.buffer));
+    await rename(temporary, file); // whole or not at all: several processes share the folder
+    return samples;
+  }
+}
+
+/** As `AgentSession.say(text, { audio })` wants it. */
+export function asFrames(samples: Int16Array): ReadableStream<AudioFrame> {
+  let at = 0;
+  return new ReadableStream<AudioFrame>({
+    pull: (controller) => {
+      if (at >= samples.length) {
+        controller.close();
+        return;
+      }
+      const piece = samples.slice(at, at + FRAME_SAMPLES);
+      at += FRAME_SAMPLES;
+      controller.enqueue(new AudioFrame(piece, TTS_SAMPLE_RATE, 1, piece.length));
+    },
+  });
+}
+
+async function synthesise(text: string, voice: tts.TTS): Promise<Int16Array> {
+  const pieces: Int16Array[] = [];
+  if (voice.capabilities.streaming) {
+    const stream = voice.stream();
+    stream.pushText(text);
+    stream.endInput();
+    for await (const audio of stream) {
+      if (typeof audio !== 'symbol') pieces.push(audio.frame.data);
+    }
+  } else {
+    for await (const audio of voice.synthesize(text)) pieces.push(audio.frame.data);
+  }
+  const samples = new Int16Array(pieces.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    samples.set(piece, at);
+    at += piece.length;
+  }
+  if (samples.length === 0) throw new Error('the TTS returned no audio');
+  return samples;
+}
