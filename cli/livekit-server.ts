@@ -17,7 +17,7 @@ const run = promisify(execFile);
 
 export interface LivekitServer {
   readonly command: string;
-  /** To be put before livekit-server's own. */
+  /** To be put before livekit-server's own; its configuration goes into LIVEKIT_CONFIG. */
   readonly args: readonly string[];
   readonly source: 'path' | 'cache' | 'built' | 'docker';
 }
@@ -65,7 +65,7 @@ export async function findLivekitServer(
 
 function dockerArgs(): string[] {
   // Host networking, because the RTC ports must be reachable at the address that is advertised.
-  return ['run', '--rm', '--init', '--network', 'host', IMAGE];
+  return ['run', '--rm', '--init', '--network', 'host', '--env', 'LIVEKIT_CONFIG', IMAGE];
 }
 
 async function dockerAnswers(env: NodeJS.ProcessEnv): Promise<boolean> {

@@ -74,7 +74,7 @@ test('a process that cannot start is given up, with its last words', async () =>
   const error: unknown = await supervised.firstReady.catch((error: unknown) => error);
   expect(error).toBeInstanceOf(StartError);
   expect((error as StartError).lines).toContain('no such luck');
-  expect((error as StartError).message).toBe('probe did not start (exit code 1)');
+  expect((error as StartError).message).toBe('probe did not start: exit code 1');
 });
 
 test('stop lets it finish its work; what it left behind in its group ends too', async () => {

@@ -55,12 +55,14 @@ export interface Supervised {
 /** A process that never became ready. `lines`: the last that it said. */
 export class StartError extends Error {
   readonly process: string;
+  readonly reason: string;
   readonly lines: readonly string[];
 
   constructor(name: string, reason: string, lines: readonly string[]) {
-    super(`${name} did not start (${reason})`);
+    super(`${name} did not start: ${reason}`);
     this.name = 'StartError';
     this.process = name;
+    this.reason = reason;
     this.lines = lines;
   }
 }

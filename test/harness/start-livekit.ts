@@ -51,7 +51,8 @@ export async function startLivekit(
   const folder = mkdtempSync(join(tmpdir(), 'trunkline-livekit-'));
   const logFile = join(folder, 'livekit.log');
   const output = openSync(logFile, 'w');
-  const child = spawn(server.command, [...server.args, '--config-body', yaml], {
+  const child = spawn(server.command, server.args, {
+    env: { ...process.env, LIVEKIT_CONFIG: yaml },
     detached: true,
     stdio: ['ignore', output, output],
   });

@@ -1,0 +1,215 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parse } from 'yaml';
+import type { Config } from '../config/config.ts';
+import { loadConfig } from '../config/load-config.ts';
+import { readEnv } from '../config/read-env.ts';
+import { localLivekitYaml } from './livekit-config.ts';
+import { findLivekitServer } from './livekit-server.ts';
+import { createProcessGuard } from './process-guard.ts';
+import { checkPorts, livekitPort, stackPortsEnv } from './stack-ports.ts';
+import type { StackPorts } from './stack-ports.ts';
+import { supervise } from './supervisor.ts';
+import type { ProcessSpec, Supervised, SupervisorEvent } from './supervisor.ts';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+/** Long enough for what is not in use; calls get `drainMs`. */
+const STOP_MS = 5000;
+
+export const processNames = ['livekit', 'rehearsal', 'api', 'agent', 'ingress'] as const;
+export type ProcessName = (typeof processNames)[number];
+
+export interface StackOptions {
+  /** Default: the environment of this process. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** Folder of `.env`, and the one that relative paths start from; default: the project. */
+  readonly cwd?: string;
+  /** Over what the environment says. */
+  readonly ports?: StackPorts;
+  readonly dataDir?: string;
+  /** Start these only; default: whatever the configuration needs. */
+  readonly only?: readonly ProcessName[];
+  /** Progress of what takes long (building livekit-server). */
+  readonly onProgress?: (line: string) => void;
+  readonly onEvent?: (name: ProcessName, event: SupervisorEvent) => void;
+}
+
+/** A whole Trunkline on one machine, all of it ready. */
+export interface Stack extends AsyncDisposable {
+  readonly config: Config;
+  /** What runs, by name; the rehearsal providers only where a key is missing. */
+  readonly processes: ReadonlyMap<ProcessName, Supervised>;
+  /** Bearer key of the REST API. */
+  readonly apiKey: string;
+  readonly apiUrl: string;
+  readonly logDir: string;
+  /**
+   * No new calls; those that run may go on for `drainMs` (default 5 s); then everything ends.
+   * Twice is fine.
+   */
+  stop(drainMs?: number): Promise<void>;
+  /** Ends everything now; `stop` goes on to its end. */
+  kill(): void;
+}
+
+/** Ports that cannot be had; nothing was started. */
+export class PortsTakenError extends Error {
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super(problems.join('\n'));
+    this.name = 'PortsTakenError';
+    this.problems = problems;
+  }
+}
+
+/**
+ * Starts every process at once and waits until each is ready. A process that dies later is started
+ * again.
+ * @throws {ConfigError} every problem of the configuration
+ * @throws {PortsTakenError} before anything was started
+ * @throws {StartError} a process that could not start, after the others were stopped
+ */
+export async function startStack(options: StackOptions = {}): Promise<Stack> {
+  const { cwd = ROOT, ports, dataDir, onProgress = () => {}, onEvent = () => {} } = options;
+  const given = options.env ?? process.env;
+  const env = {
+    ...given,
+    ...(ports && stackPortsEnv(ports)),
+    ...(dataDir !== undefined && { TRUNKLINE_DATA_DIR: dataDir }),
+  };
+  const config = loadConfig({ env, cwd });
+  const livekitIsGiven = !ports && readEnv({ env, cwd }).has('LIVEKIT_URL');
+  const startsLivekit = !livekitIsGiven || !(await isElsewhere(config));
+  const names = new Set(
+    (options.only ?? processNames).filter((name) => {
+      if (name === 'livekit') return startsLivekit;
+      if (name === 'rehearsal') return isRehearsed(config);
+      return true;
+    }),
+  );
+
+  const taken = await checkPorts(config, names);
+  if (taken.length > 0) throw new PortsTakenError(taken);
+  const logDir = join(config.dataDir, 'logs');
+  const guard = createProcessGuard();
+  const commands = await Promise.all(
+    [...names].map(async (name) => {
+      const command =
+        name === 'livekit'
+          ? await livekitCommand(config, env, onProgress)
+          : nodeCommand(name, config);
+      return [name, command] as const;
+    }),
+  );
+  const processes = new Map(
+    commands.map(([name, { command, args, readyUrl, extraEnv }]) => {
+      const spec: ProcessSpec = {
+        name,
+        command,
+        args,
+        readyUrl,
+        cwd,
+        env: { ...env, ...extraEnv, NODE_COMPILE_CACHE: join(config.dataDir, 'compile-cache') },
+        logFile: join(logDir, `${name}.log`),
+      };
+      return [name, supervise(spec, { guard, onEvent: (event) => onEvent(name, event) })] as const;
+    }),
+  );
+
+  const stopSome = async (ms: number, ...group: ProcessName[]) => {
+    await Promise.all(group.map(async (name) => processes.get(name)?.stop(ms)));
+  };
+  const stopAll = async (drainMs: number) => {
+    // Calls end while what they need is still there; the record outlives them.
+    await stopSome(drainMs, 'ingress', 'agent');
+    await stopSome(STOP_MS, 'api');
+    await stopSome(STOP_MS, 'livekit', 'rehearsal');
+  };
+  let stopped: Promise<void> | undefined;
+  const stop = (drainMs = STOP_MS) => (stopped ??= stopAll(drainMs));
+  try {
+    await Promise.all([...processes.values()].map(({ firstReady }) => firstReady));
+  } catch (error) {
+    await stop(0);
+    throw error;
+  }
+  return {
+    config,
+    processes,
+    apiKey: config.apiKeys[0] ?? (names.has('api') ? readApiKey(config.dataDir) : ''),
+    apiUrl: config.callServiceUrl,
+    logDir,
+    stop,
+    kill: () => {
+      for (const supervised of processes.values()) supervised.kill();
+    },
+    [Symbol.asyncDispose]: stop,
+  };
+}
+
+/** Whether any provider is the emulator on loopback. */
+export function isRehearsed({ providers }: Config): boolean {
+  return providers.deepgram.rehearsed || providers.openai.rehearsed;
+}
+
+type Command = Pick<ProcessSpec, 'command' | 'args' | 'readyUrl'> & {
+  readonly extraEnv?: Record<string, string>;
+};
+
+function nodeCommand(name: Exclude<ProcessName, 'livekit'>, config: Config): Command {
+  const health = {
+    api: { ...config.http, path: '/readyz' },
+    agent: { ...config.worker.health, path: '/readyz' },
+    ingress: { ...config.sip.health, path: '/readyz' },
+    rehearsal: { ...config.providers.rehearsal, path: '/healthz' },
+  }[name];
+  const host = health.host === '0.0.0.0' || health.host === '::' ? '127.0.0.1' : health.host;
+  return {
+    command: process.execPath,
+    args: ['--disable-warning=ExperimentalWarning', join(ROOT, name, 'main.ts')],
+    readyUrl: `http://${host}:${health.port}${health.path}`,
+  };
+}
+
+async function livekitCommand(
+  config: Config,
+  env: NodeJS.ProcessEnv,
+  onProgress: (line: string) => void,
+): Promise<Command> {
+  const server = await findLivekitServer(env, onProgress);
+  const port = livekitPort(config);
+  const base = parse(readFileSync(join(ROOT, 'livekit.yaml'), 'utf8')) as Record<string, unknown>;
+  const yaml = localLivekitYaml(base, {
+    port,
+    rtcTcpPort: port + 1,
+    rtcUdpPort: port + 2,
+    apiKey: config.livekit.apiKey,
+    apiSecret: config.livekit.apiSecret,
+    webhookUrls: [`${config.callServiceUrl}/webhooks/livekit`],
+  });
+  return {
+    command: server.command,
+    args: server.args,
+    // Not on the command line, where every user of the machine could read the secret.
+    extraEnv: { LIVEKIT_CONFIG: yaml },
+    readyUrl: `http://127.0.0.1:${port}`,
+  };
+}
+
+/** Whether the given LIVEKIT_URL is another machine's, or answers already. */
+async function isElsewhere({ livekit }: Config): Promise<boolean> {
+  const url = new URL(livekit.url.replace(/^ws/, 'http'));
+  if (!['127.0.0.1', 'localhost', '[::1]'].includes(url.hostname)) return true;
+  try {
+    return (await fetch(url, { signal: AbortSignal.timeout(5000) })).ok;
+  } catch {
+    return false;
+  }
+}
+
+/** The call service makes one at its first start. */
+function readApiKey(dataDir: string): string {
+  return readFileSync(join(dataDir, 'api-key'), 'utf8').trim();
+}

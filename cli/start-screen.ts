@@ -1,0 +1,68 @@
+import { relative } from 'node:path';
+import type { Config, ProviderConfig } from '../config/config.ts';
+
+/** The one screen of `npm start`: all that is needed to use what now runs. */
+export function startScreen(options: {
+  readonly config: Config;
+  readonly apiKey: string;
+  readonly logDir: string;
+  readonly startedInMs: number;
+  readonly cwd: string;
+}): string {
+  const { config, apiKey, logDir, startedInMs, cwd } = options;
+  const { livekit, callServiceUrl, dataDir } = config;
+  const rows: [string, string[]][] = [
+    ['Call it', [`${sipAddress(config)}   with any softphone`, 'npm run call   without one']],
+    [
+      'API',
+      [callServiceUrl, `curl -H 'Authorization: Bearer ${apiKey}' ${callServiceUrl}/v1/calls`],
+    ],
+    ['Providers', providers(config)],
+    [
+      'For lk',
+      [
+        `export LIVEKIT_URL=${livekit.url}`,
+        `export LIVEKIT_API_KEY=${livekit.apiKey}`,
+        `export LIVEKIT_API_SECRET=${livekit.apiSecret}`,
+      ],
+    ],
+    ['Data', [`${short(dataDir, cwd)}   logs in ${short(logDir, cwd)}`]],
+  ];
+  const lines = rows.flatMap(([title, values]) =>
+    values.map((value, index) => `  ${(index === 0 ? title : '').padEnd(11)}${value}`),
+  );
+  return [
+    '',
+    `Trunkline is ready (${(startedInMs / 1000).toFixed(1)} s).`,
+    '',
+    ...lines,
+    '',
+    'Ctrl-C lets calls finish and stops everything; a second one stops at once.',
+    '',
+  ].join('\n');
+}
+
+function sipAddress({ sip, lines }: Config): string {
+  const number = lines.flatMap(({ numbers }) => numbers).find((number) => number !== '*');
+  const host = sip.host === '0.0.0.0' ? '127.0.0.1' : sip.host;
+  const port = sip.port === 5060 ? '' : `:${sip.port}`;
+  return `sip:${number ?? '+12025550100'}@${host}${port}`;
+}
+
+function providers({ providers: { deepgram, openai } }: Config): string[] {
+  return [
+    `Deepgram: ${howProvided(deepgram, 'DEEPGRAM_API_KEY')}`,
+    `OpenAI:   ${howProvided(openai, 'OPENAI_API_KEY')}`,
+  ];
+}
+
+function howProvided({ rehearsed, baseUrl }: ProviderConfig, key: string): string {
+  return rehearsed
+    ? `rehearsal on this machine, nothing is sent away (${key} is not set)`
+    : `real, ${baseUrl}`;
+}
+
+function short(path: string, cwd: string): string {
+  const shorter = relative(cwd, path);
+  return shorter.startsWith('..') ? path : shorter;
+}
