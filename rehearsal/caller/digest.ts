@@ -17,11 +17,19 @@ const HASHES: Readonly<Record<string, string>> = { MD5: 'md5', 'SHA-256': 'sha25
 export class Digest extends DigestAuthentication {
   readonly #username: string;
   readonly #password: string;
+  readonly #makeCnonce: () => string;
   #header = '';
   #count = 0;
 
-  constructor(loggerFactory: LoggerFactory, username: string, password: string) {
+  /** @param makeCnonce - for the examples of RFC 7616, which fix it */
+  constructor(
+    loggerFactory: LoggerFactory,
+    username: string,
+    password: string,
+    makeCnonce = (): string => randomBytes(12).toString('hex'),
+  ) {
     super(loggerFactory, undefined, username, password);
+    this.#makeCnonce = makeCnonce;
     this.#username = username;
     this.#password = password;
   }
@@ -35,7 +43,7 @@ export class Digest extends DigestAuthentication {
     const hash = (text: string): string => createHash(hashName).update(text).digest('hex');
     this.#count += 1;
     const nc = this.#count.toString(16).padStart(8, '0');
-    const cnonce = randomBytes(12).toString('hex');
+    const cnonce = this.#makeCnonce();
     const uri = request.ruri.toString();
     const qop = challenge.qop?.includes('auth') ? 'auth' : undefined;
     const secret = hash(`${this.#username}:${realm}:${this.#password}`);
