@@ -4,7 +4,7 @@ import { stringify } from 'yaml';
 export interface LocalLivekit {
   /** Signalling, API and webhooks' origin. */
   readonly port: number;
-  readonly rtcTcpPort: number;
+  /** Media. */
   readonly rtcUdpPort: number;
   readonly apiKey: string;
   readonly apiSecret: string;
@@ -25,7 +25,8 @@ export function localLivekitYaml(base: Record<string, unknown>, local: LocalLive
     bind_addresses: ['127.0.0.1'],
     rtc: {
       ...rtcRest,
-      tcp_port: local.rtcTcpPort,
+      // ICE over TCP would listen on every interface, whatever bind_addresses says.
+      tcp_port: 0,
       udp_port: local.rtcUdpPort,
       node_ip: '127.0.0.1',
       use_external_ip: false,

@@ -1,7 +1,7 @@
 import type { Config, HostPort } from '../config/config.ts';
 import { findFreePorts, probeTcp, probeUdp } from './free-ports.ts';
 
-/** Every port of a stack; livekit-server's RTC takes the two after its own (TCP, then UDP). */
+/** Every port of a stack; livekit-server's media takes the second after its own (UDP). */
 export interface StackPorts {
   readonly livekit: number;
   readonly http: number;
@@ -77,8 +77,7 @@ function listeners(config: Config, names: ReadonlySet<string>): Listener[] {
   const byProcess: Record<string, Listener[]> = {
     livekit: [
       tcp('livekit-server', livekit, 'LIVEKIT_URL'),
-      tcp('livekit-server, media', { ...livekit, port: livekit.port + 1 }, 'LIVEKIT_URL'),
-      udp('livekit-server, media', { ...livekit, port: livekit.port + 2 }, 'LIVEKIT_URL'),
+      udp('livekit-server, media', { ...livekit, port: rtcPort(livekit.port) }, 'LIVEKIT_URL'),
     ],
     api: [tcp('the call service', http, 'TRUNKLINE_HTTP_PORT')],
     agent: [tcp('the agent worker', worker.health, 'TRUNKLINE_WORKER_PORT')],
@@ -104,4 +103,9 @@ function udp(what: string, { host, port }: HostPort, setting: string): Listener 
 export function livekitPort(config: Config): number {
   const { protocol, port } = new URL(config.livekit.url);
   return Number(port) || (protocol === 'wss:' ? 443 : 80);
+}
+
+/** Where livekit-server takes media, beside its port for signalling: 7882 for 7880, as is usual. */
+export function rtcPort(livekit: number): number {
+  return livekit + 2;
 }

@@ -8,7 +8,7 @@ import { readEnv } from '../config/read-env.ts';
 import { localLivekitYaml } from './livekit-config.ts';
 import { findLivekitServer } from './livekit-server.ts';
 import { createProcessGuard } from './process-guard.ts';
-import { checkPorts, livekitPort, stackPortsEnv } from './stack-ports.ts';
+import { checkPorts, livekitPort, rtcPort, stackPortsEnv } from './stack-ports.ts';
 import type { StackPorts } from './stack-ports.ts';
 import { supervise } from './supervisor.ts';
 import type { ProcessSpec, Supervised, SupervisorEvent } from './supervisor.ts';
@@ -183,8 +183,7 @@ async function livekitCommand(
   const base = parse(readFileSync(join(ROOT, 'livekit.yaml'), 'utf8')) as Record<string, unknown>;
   const yaml = localLivekitYaml(base, {
     port,
-    rtcTcpPort: port + 1,
-    rtcUdpPort: port + 2,
+    rtcUdpPort: rtcPort(port),
     apiKey: config.livekit.apiKey,
     apiSecret: config.livekit.apiSecret,
     webhookUrls: [`${config.callServiceUrl}/webhooks/livekit`],

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { findFreePorts } from '../../cli/free-ports.ts';
 import { localLivekitYaml } from '../../cli/livekit-config.ts';
 import { findLivekitServer } from '../../cli/livekit-server.ts';
+import { rtcPort } from '../../cli/stack-ports.ts';
 import { createProcessGuard } from '../../cli/process-guard.ts';
 import { waitFor } from './wait-for.ts';
 
@@ -40,8 +41,7 @@ export async function startLivekit(
     { logging: { json: true, level: 'info' } },
     {
       port,
-      rtcTcpPort: port + 1,
-      rtcUdpPort: port + 2,
+      rtcUdpPort: rtcPort(port),
       apiKey,
       apiSecret,
       webhookUrls: options.webhookUrl ? [options.webhookUrl] : [],

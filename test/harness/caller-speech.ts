@@ -1,0 +1,75 @@
+import { createRecogniser } from '../../rehearsal/recogniser/recogniser.ts';
+import type { Voice } from '../../rehearsal/voice/voice.ts';
+
+/** PCM16 mono at 8 kHz: what telephones speak. */
+export const RATE = 8000;
+const FRAME = RATE / 50;
+/** Mean amplitude of a frame that is speech and not line noise, of 32768. */
+const SPEECH_LEVEL = 300;
+/** The agent's voice pauses for 280 ms between sentences; its utterances are further apart. */
+const GAP_FRAMES = 30;
+const SHORTEST_FRAMES = 10;
+
+export interface Cue {
+  /** Seconds from the answer. */
+  readonly at: number;
+  readonly say: string;
+}
+
+/** A recording of a caller who says each cue at its time, and nothing else for `seconds`. */
+export async function recordCaller(
+  voice: Voice,
+  cues: readonly Cue[],
+  seconds: number,
+): Promise<Int16Array> {
+  const recording = new Int16Array(seconds * RATE);
+  for (const { at, say } of cues) {
+    recording.set(await voice.speak(say, { speaker: 'caller', sampleRate: RATE }), at * RATE);
+  }
+  return recording;
+}
+
+/**
+ * What the agent was heard to say, utterance by utterance: which of `texts` each sounds like, or
+ * what the recogniser says of speech that is none of them.
+ * @param heard PCM16 mono at 8 kHz
+ */
+export async function hearAgent(
+  voice: Voice,
+  heard: Int16Array,
+  texts: readonly string[],
+): Promise<string[]> {
+  const phrases = await Promise.all(
+    [...new Set(texts)].map(async (text) => ({
+      text,
+      pcm: await voice.speak(text, { speaker: 'agent', sampleRate: RATE }),
+    })),
+  );
+  const recogniser = createRecogniser(phrases);
+  return utterances(heard).map((piece) => recogniser.recognise(piece, RATE).text);
+}
+
+/** Speech, cut at pauses of 600 ms. */
+export function utterances(pcm: Int16Array): Int16Array[] {
+  const found: Int16Array[] = [];
+  let start = -1;
+  let lastLoud = -1;
+  const close = () => {
+    if (start >= 0 && lastLoud - start >= SHORTEST_FRAMES) {
+      found.push(pcm.slice(Math.max(0, start - 5) * FRAME, (lastLoud + 6) * FRAME));
+    }
+    start = -1;
+  };
+  for (let frame = 0; (frame + 1) * FRAME <= pcm.length; frame++) {
+    if (level(pcm.subarray(frame * FRAME, (frame + 1) * FRAME)) > SPEECH_LEVEL) {
+      if (start < 0) start = frame;
+      lastLoud = frame;
+    } else if (start >= 0 && frame - lastLoud > GAP_FRAMES) close();
+  }
+  close();
+  return found;
+}
+
+function level(frame: Int16Array): number {
+  return frame.reduce((sum, sample) => sum + Math.abs(sample), 0) / frame.length;
+}
