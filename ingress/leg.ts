@@ -94,8 +94,9 @@ export class RoomLeg extends EventEmitter<RoomLegEvents> {
     | { identity: string; reader: ReadableStreamDefaultReader<AudioFrame> | undefined }
     | undefined;
   #agentSeen = false;
+  #silence: NodeJS.Timeout | undefined;
   #outstanding = 0;
-  #captureFailed = false;
+  #captureWarned = false;
   #reconnecting: NodeJS.Timeout | undefined;
   #closed = false;
   #closing: Promise<void> | undefined;
@@ -145,16 +146,20 @@ export class RoomLeg extends EventEmitter<RoomLegEvents> {
     this.roomSid = roomSid;
     this.participantSid = room.localParticipant?.sid ?? '';
     this.#listen();
+    // The server publishes a track when its first packet is there, so a caller of whom nothing has
+    // been heard yet is silence: the agent can subscribe while the call still rings.
+    this.#silence = setInterval(() => {
+      this.#capture(new Int16Array(CAPTURE_SAMPLES));
+    }, FRAME_MS);
   }
 
   /** The caller's audio: PCM16 mono 8 kHz, a multiple of 10 ms. */
   write(pcm: Int16Array): void {
-    if (this.#closed || this.#outstanding > MAX_OUTSTANDING) return;
+    if (this.#closed) return;
+    clearInterval(this.#silence);
     for (let at = 0; at + CAPTURE_SAMPLES <= pcm.length; at += CAPTURE_SAMPLES) {
       // A copy, because rtc-node reads from the start of the underlying buffer.
-      const samples = pcm.slice(at, at + CAPTURE_SAMPLES);
-      this.#outstanding++;
-      void this.#capture(new AudioFrame(samples, SAMPLE_RATE, 1, CAPTURE_SAMPLES));
+      this.#capture(pcm.slice(at, at + CAPTURE_SAMPLES));
     }
   }
 
@@ -180,6 +185,7 @@ export class RoomLeg extends EventEmitter<RoomLegEvents> {
 
   async #leave(deleteRoom: boolean): Promise<void> {
     this.#closed = true;
+    clearInterval(this.#silence);
     clearTimeout(this.#reconnecting);
     this.#dropAgentAudio();
     const stop = new AbortController();
@@ -281,6 +287,7 @@ export class RoomLeg extends EventEmitter<RoomLegEvents> {
   #lost(reason: LegClosedReason): void {
     if (this.#closed) return;
     this.#closed = true;
+    clearInterval(this.#silence);
     clearTimeout(this.#reconnecting);
     this.#dropAgentAudio();
     this.#log.info({ reason }, 'room lost');
@@ -296,18 +303,22 @@ export class RoomLeg extends EventEmitter<RoomLegEvents> {
     });
   }
 
-  async #capture(frame: AudioFrame): Promise<void> {
-    try {
-      await this.#source.captureFrame(frame);
-    } catch (error) {
-      if (!this.#captureFailed && !this.#closed) {
-        this.#log.warn({ err: error }, "the caller's audio was not taken by the room");
-      }
-      this.#captureFailed = true;
-    } finally {
-      this.#outstanding--;
-    }
+  /** Not awaited: without a queue a frame is taken at once, and only errors are of interest. */
+  #capture(samples: Int16Array): void {
+    if (this.#outstanding >= MAX_OUTSTANDING) return;
+    this.#outstanding++;
+    const captured = this.#source.captureFrame(
+      new AudioFrame(samples, SAMPLE_RATE, 1, samples.length),
+    );
+    void captured.catch(this.#captureFailed).finally(() => this.#outstanding--);
   }
+
+  readonly #captureFailed = (error: unknown): void => {
+    if (!this.#closed && !this.#captureWarned) {
+      this.#log.warn({ err: error }, "the caller's audio was not taken by the room");
+    }
+    this.#captureWarned = true;
+  };
 }
 
 function isAgent(participant: RemoteParticipant): boolean {
