@@ -53,6 +53,8 @@ export interface WorkerConfig {
 }
 
 export interface SipConfig extends HostPort {
+  /** Our address as trunks reach it, behind a 1:1 NAT; undefined: the socket's own. */
+  readonly advertisedAddress?: string | undefined;
   /** Health endpoint of the ingress process. */
   readonly health: HostPort;
   /** Even first port to odd last port, inclusive (RFC 3550 §11). */

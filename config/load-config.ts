@@ -7,7 +7,7 @@ import { loadLines } from './load-lines.ts';
 import { loadSettings, placeOf } from './load-settings.ts';
 import { loadTrunk } from './load-trunk.ts';
 import { ensureLocalSecret } from './local-secret.ts';
-import { type EnvInput, readEnv } from './read-env.ts';
+import { type Env, type EnvInput, readEnv } from './read-env.ts';
 import type { Settings } from './settings.ts';
 
 /**
@@ -35,7 +35,7 @@ export function loadConfig({ env, cwd }: EnvInput): Config {
   const dataDir = resolve(cwd, settings.TRUNKLINE_DATA_DIR);
   const http = { host: settings.TRUNKLINE_HTTP_HOST, port: settings.TRUNKLINE_HTTP_PORT };
   return deepFreeze<Config>({
-    livekit: livekit(settings, dataDir),
+    livekit: livekit(settings, dataDir, variables),
     agentName: settings.TRUNKLINE_AGENT_NAME,
     dataDir,
     logLevel: settings.TRUNKLINE_LOG_LEVEL,
@@ -66,12 +66,18 @@ export function loadConfig({ env, cwd }: EnvInput): Config {
   });
 }
 
-function livekit(settings: Settings, dataDir: string): LiveKitConfig {
-  return {
-    url: settings.LIVEKIT_URL,
-    apiKey: settings.LIVEKIT_API_KEY ?? 'devkey',
-    apiSecret: settings.LIVEKIT_API_SECRET ?? ensureLocalSecret(dataDir),
-  };
+function livekit(settings: Settings, dataDir: string, variables: Env): LiveKitConfig {
+  const { LIVEKIT_URL: url, LIVEKIT_API_KEY: apiKey = 'devkey' } = settings;
+  if (settings.LIVEKIT_API_SECRET !== undefined) {
+    return { url, apiKey, apiSecret: settings.LIVEKIT_API_SECRET };
+  }
+  try {
+    return { url, apiKey, apiSecret: ensureLocalSecret(dataDir) };
+  } catch (error) {
+    const path = 'TRUNKLINE_DATA_DIR';
+    const message = `should be a folder that can be written: ${(error as Error).message}.`;
+    throw new ConfigError([{ ...placeOf(variables, path), path, message }]);
+  }
 }
 
 function providers(settings: Settings): Config['providers'] {

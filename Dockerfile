@@ -1,0 +1,27 @@
+# One image for every process of Trunkline; docker-compose.yml says which one runs.
+ARG NODE_VERSION=24.21.0
+
+FROM node:${NODE_VERSION}-bookworm-slim AS packages
+WORKDIR /app
+ENV NODE_ENV=production
+COPY package.json package-lock.json ./
+# Scripts are off but for the packages that package.json allows; .dockerignore keeps .npmrc out.
+RUN npm ci --omit=dev --no-audit --no-fund && npm cache clean --force
+
+FROM node:${NODE_VERSION}-bookworm-slim
+# tini passes signals on and reaps what dies; the certificates are for the LiveKit SDK's own TLS.
+RUN apt-get update \
+  && apt-get install --yes --no-install-recommends tini ca-certificates \
+  && rm -rf /var/lib/apt/lists/* \
+  && mkdir /data && chown node:node /data
+WORKDIR /app
+ENV NODE_ENV=production TRUNKLINE_DATA_DIR=/data
+COPY --from=packages /app/node_modules ./node_modules
+COPY . .
+USER node
+VOLUME /data
+ENTRYPOINT ["/usr/bin/tini", "--"]
+CMD ["node", "api/main.ts"]
+# The call service's; docker-compose.yml has the agent's.
+HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=6 \
+  CMD ["node", "--eval", "fetch(`http://127.0.0.1:${process.env.TRUNKLINE_HTTP_PORT || 8080}/readyz`).then((r) => process.exit(r.ok ? 0 : 1))"]

@@ -1,0 +1,372 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { findLine } from './config.ts';
+import { ConfigError } from './config-error.ts';
+import { loadConfig } from './load-config.ts';
+
+const project = resolve(import.meta.dirname, '..');
+let cwd: string;
+
+beforeEach(() => {
+  cwd = mkdtempSync(join(tmpdir(), 'trunkline-config-'));
+  for (const file of ['config/lines.yaml', 'sip-trunk.json']) {
+    write(file, readFileSync(join(project, file), 'utf8'));
+  }
+});
+afterEach(() => rmSync(cwd, { recursive: true }));
+
+function write(file: string, content: string): void {
+  mkdirSync(dirname(join(cwd, file)), { recursive: true });
+  writeFileSync(join(cwd, file), content);
+}
+
+const load = (env: Record<string, string> = {}) => loadConfig({ env, cwd });
+
+/** The problems, each as one line without the count above. */
+function problemsOf(env: Record<string, string> = {}): string[] {
+  try {
+    load(env);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.message.split('\n').slice(1);
+    throw error;
+  }
+  return [];
+}
+
+const MINIMAL = `
+agents:
+  desk:
+    instructions: Be kind.
+    greeting: { text: Hello. }
+lines:
+  main: { numbers: ['*'], language: en, agent: desk }
+`;
+
+const version = () => load().lines[0]?.agent.version;
+
+function withTts(tts: string): void {
+  write('config/lines.yaml', MINIMAL.replace('greeting:', `tts: ${tts}\n    greeting:`));
+}
+
+describe('the shipped example', () => {
+  test('answers a Novofon number and any other', () => {
+    const { lines, sip } = load();
+    expect(findLine(lines, '+73433009243')?.name).toBe('reservations');
+    expect(findLine(lines, '1000')?.name).toBe('anything');
+    expect(sip.trunk).toMatchObject({
+      name: 'novofon',
+      profile: 'novofon',
+      calledNumberHeader: 'CALLED_DID',
+      headersToAttributes: { CALLED_DID: 'sip.h.called_did' },
+      country: 'RU',
+      codecs: ['PCMA', 'PCMU'],
+    });
+  });
+
+  test('rehearses without keys, on loopback, with a secret of its own', () => {
+    const config = load();
+    expect(config.providers).toEqual({
+      deepgram: { apiKey: 'rehearsal', baseUrl: 'http://127.0.0.1:9900', rehearsed: true },
+      openai: { apiKey: 'rehearsal', baseUrl: 'http://127.0.0.1:9900/v1', rehearsed: true },
+      rehearsal: { host: '127.0.0.1', port: 9900 },
+    });
+    expect(config.livekit).toMatchObject({ url: 'ws://127.0.0.1:7880', apiKey: 'devkey' });
+    expect(config.livekit.apiSecret).toBe(load().livekit.apiSecret);
+    expect(config.sip.host).toBe('127.0.0.1');
+    expect(config.callServiceUrl).toBe('http://127.0.0.1:8080');
+    expect(config.dataDir).toBe(join(cwd, '.trunkline'));
+  });
+
+  test('is frozen all the way down', () => {
+    const config = load();
+    expect(Object.isFrozen(config)).toBe(true);
+    expect(Object.isFrozen(config.lines[0]?.agent.stt.keyterms)).toBe(true);
+  });
+});
+
+describe('environment', () => {
+  test('real providers take over with their keys', () => {
+    const { deepgram, openai } = load({
+      DEEPGRAM_API_KEY: 'dg',
+      OPENAI_API_KEY: 'oa',
+      OPENAI_BASE_URL: 'https://llm.example.com/v1/',
+    }).providers;
+    expect(deepgram).toEqual({
+      apiKey: 'dg',
+      baseUrl: 'https://api.deepgram.com',
+      rehearsed: false,
+    });
+    expect(openai.baseUrl).toBe('https://llm.example.com/v1');
+  });
+
+  test('stands over .env, and an empty value is none', () => {
+    write('.env', 'TRUNKLINE_HTTP_PORT=9000\nTRUNKLINE_SIP_PORT=5062\nDEEPGRAM_API_KEY=\n');
+    const config = load({ TRUNKLINE_HTTP_PORT: '9001' });
+    expect(config.http.port).toBe(9001);
+    expect(config.sip.port).toBe(5062);
+    expect(config.providers.deepgram.rehearsed).toBe(true);
+  });
+
+  test('takes a value from the file that NAME_FILE names', () => {
+    write('secret', 's3cret\n');
+    expect(load({ OPENAI_API_KEY_FILE: 'secret' }).providers.openai.apiKey).toBe('s3cret');
+    expect(problemsOf({ OPENAI_API_KEY_FILE: 'secret', OPENAI_API_KEY: 'x' })).toEqual([
+      '  environment: OPENAI_API_KEY_FILE is set and so is OPENAI_API_KEY: unset one.',
+    ]);
+    expect(problemsOf({ OPENAI_API_KEY_FILE: 'nowhere' })).toEqual([
+      '  environment: OPENAI_API_KEY_FILE should name a file that can be read; nowhere: ENOENT.',
+    ]);
+  });
+
+  test('tells every problem with its place and what would be right', () => {
+    write('.env', '# ports\nexport TRUNKLINE_HTTP_PORT=80800\nTRUNKLINE_SIP_PROT=5060\n');
+    expect(
+      problemsOf({ TRUNKLINE_SIP_RTP_PORTS: '10001-10100', PUBLIC_URL: 'example.com' }),
+    ).toEqual([
+      '  .env:3: TRUNKLINE_SIP_PROT is not a setting. Did you mean "TRUNKLINE_SIP_PORT"?',
+      '  .env:2: TRUNKLINE_HTTP_PORT should be a port from 1 to 65535.',
+      '  environment: PUBLIC_URL should be a URL such as https://calls.example.com.',
+      '  environment: TRUNKLINE_SIP_RTP_PORTS should be an even first and an odd last port above 1023, such as 10000-10199 (RFC 3550 §11).',
+    ]);
+  });
+
+  test('refuses an empty LiveKit secret, given directly or by a file', () => {
+    const empty =
+      'LIVEKIT_API_SECRET should not be empty: set the secret, or leave the variable out.';
+    expect(problemsOf({ LIVEKIT_API_SECRET: ' ' })).toEqual([`  environment: ${empty}`]);
+    write('.env', 'LIVEKIT_API_SECRET_FILE=secret\n');
+    write('secret', '\n');
+    expect(problemsOf()).toEqual([`  .env:1: ${empty}`]);
+  });
+
+  test('demands key and secret of a LiveKit elsewhere', () => {
+    const url = 'wss://livekit.example.com';
+    expect(problemsOf({ LIVEKIT_URL: url })).toEqual([
+      '  environment: LIVEKIT_API_KEY is missing: LIVEKIT_URL is not on this machine.',
+      '  environment: LIVEKIT_API_SECRET is missing: LIVEKIT_URL is not on this machine.',
+    ]);
+    expect(
+      load({
+        LIVEKIT_URL: 'https://livekit.example.com',
+        LIVEKIT_API_KEY: 'k',
+        LIVEKIT_API_SECRET: 's',
+      }).livekit,
+    ).toEqual({ url, apiKey: 'k', apiSecret: 's' });
+  });
+
+  test('never repeats a secret', () => {
+    const problems = problemsOf({
+      TRUNKLINE_API_KEYS: 'hunter2',
+      TRUNKLINE_SIP_PASSWORD: 'hunter2',
+      DATABASE_URL: 'mysql://u:hunter2@h/d',
+    });
+    expect(problems).toHaveLength(2);
+    expect(problems.join()).not.toContain('hunter2');
+  });
+
+  test('refuses a SIP endpoint that anybody could call', () => {
+    write('config/lines.yaml', MINIMAL);
+    const open = problemsOf({ TRUNKLINE_SIP_HOST: '0.0.0.0' });
+    expect(open).toHaveLength(1);
+    expect(open[0]).toContain('TRUNKLINE_SIP_HOST lets anybody on the network call');
+    const env = { TRUNKLINE_SIP_HOST: '0.0.0.0', TRUNKLINE_SIP_USERNAME: 'u' };
+    expect(problemsOf(env).join()).toContain('TRUNKLINE_SIP_PASSWORD is missing');
+    expect(load({ ...env, TRUNKLINE_SIP_PASSWORD: 'p' }).sip.trunk.auth).toEqual({
+      username: 'u',
+      password: 'p',
+    });
+  });
+
+  test('takes an allow-list for a lock, but not one that lets in everybody', () => {
+    expect(load({ TRUNKLINE_SIP_HOST: '0.0.0.0' }).sip.trunk.allowedAddresses).not.toHaveLength(0);
+    write('sip-trunk.json', '{"trunk": {"allowed_addresses": ["192.0.2.1", "0.0.0.0/0"]}}');
+    expect(problemsOf({ TRUNKLINE_SIP_HOST: '0.0.0.0' })).toHaveLength(1);
+  });
+
+  test('wants two RTP ports for every call', () => {
+    const env = { TRUNKLINE_SIP_RTP_PORTS: '10000-10019', TRUNKLINE_MAX_CALLS: '11' };
+    expect(problemsOf(env)).toEqual([
+      '  environment: TRUNKLINE_SIP_RTP_PORTS has room for 10 calls, two ports each; TRUNKLINE_MAX_CALLS is 11.',
+    ]);
+    expect(load({ ...env, TRUNKLINE_MAX_CALLS: '10' }).sip.maxCalls).toBe(10);
+  });
+
+  test('says that the data folder cannot be written', () => {
+    write('file', '');
+    expect(problemsOf({ TRUNKLINE_DATA_DIR: 'file/data' })[0]).toContain(
+      'TRUNKLINE_DATA_DIR should be a folder that can be written',
+    );
+  });
+});
+
+describe('lines.yaml', () => {
+  test('fills in what a telephone call needs', () => {
+    write('config/lines.yaml', MINIMAL);
+    const { lines, sip } = load();
+    expect(lines[0]?.agent).toMatchObject({
+      name: 'desk',
+      greeting: { text: 'Hello.' },
+      stt: { provider: 'deepgram', model: 'nova-3', endpointingMs: 300, keyterms: [] },
+      llm: { provider: 'openai', model: 'gpt-4.1-mini' },
+      tts: { provider: 'deepgram', model: 'aura-2-thalia-en' },
+      limits: { maxDurationSeconds: 1800, idleSeconds: 30 },
+    });
+    expect(sip.trunk).toMatchObject({ profile: 'generic', numbers: [], allowedAddresses: [] });
+  });
+
+  test('every key that is wrong is a problem of its own', () => {
+    write(
+      'config/lines.yaml',
+      `trunk:
+  profil: novofon
+agents:
+  desk:
+    instrutions: Be kind.
+    greeting: { text: Hi, wav: hi.wav }
+    stt:
+      endpointingMs: soon
+      modle: nova-3
+    llm: { temperature: 3 }
+lines:
+  main:
+    numbers: [+73433009243, '84953009243']
+    language: not a language
+    agent: dsk
+  other:
+    numbers: ['*']
+    language: en
+    agent: desk
+  third:
+    numbers: ['*']
+    language: en
+    agent: desk
+    color: red
+`,
+    );
+    expect(problemsOf().toSorted()).toEqual(
+      [
+        '  config/lines.yaml:2:3: trunk.profil is not a setting. Did you mean "profile"?',
+        '  config/lines.yaml:5:5: agents.desk.instrutions is not a setting. Did you mean "instructions"?',
+        '  config/lines.yaml:4:3: agents.desk.instructions is missing: it should be what the agent is told to be and do.',
+        '  config/lines.yaml:6:5: agents.desk.greeting should have either text or wav.',
+        '  config/lines.yaml:8:7: agents.desk.stt.endpointingMs should be a whole number of milliseconds from 10 to 5000.',
+        '  config/lines.yaml:9:7: agents.desk.stt.modle is not a setting. Did you mean "model"?',
+        '  config/lines.yaml:10:12: agents.desk.llm.temperature should be a number from 0 to 2.',
+        "  config/lines.yaml:13:15: lines.main.numbers[0] should stand in quotes: '+73433009243'.",
+        "  config/lines.yaml:13:29: lines.main.numbers[1] should be an international number such as '+73433009243', or '*' for any other.",
+        '  config/lines.yaml:14:5: lines.main.language should be a language tag of BCP 47, such as en or pt-BR.',
+        '  config/lines.yaml:15:5: lines.main.agent names an agent that is not under agents. Did you mean "desk"?',
+        '  config/lines.yaml:21:15: lines.third.numbers[0] is a number of other already: keep one.',
+        '  config/lines.yaml:24:5: lines.third.color is not a setting. Known here: numbers, language, agent.',
+      ].toSorted(),
+    );
+  });
+
+  test('a star without quotes and a key twice are told at their lines', () => {
+    write('config/lines.yaml', MINIMAL.replace("'*'", '*'));
+    expect(problemsOf()).toContain("  config/lines.yaml:7:21: a star has to stand in quotes: '*'.");
+    write('config/lines.yaml', `${MINIMAL}lines: {}\n`);
+    expect(problemsOf()).toEqual(['  config/lines.yaml:8:1: Map keys must be unique.']);
+  });
+
+  test.each(['', '[]', 'lines: {}', 'agents:\nlines:\n', '- &a [*a]'])(
+    '%j is refused',
+    (content) => {
+      write('config/lines.yaml', content);
+      expect(problemsOf()).not.toHaveLength(0);
+    },
+  );
+
+  test('a file that is not there is said so, with what else is wrong', () => {
+    const problems = problemsOf({ TRUNKLINE_CONFIG: 'nowhere.yaml', TRUNKLINE_SIP_PORT: '0' });
+    expect(problems).toEqual([
+      '  environment: TRUNKLINE_SIP_PORT should be a port from 1 to 65535.',
+      '  nowhere.yaml: cannot be read (ENOENT): TRUNKLINE_CONFIG should name the file of the lines.',
+    ]);
+  });
+
+  test('the voice belongs to the model at Deepgram, and has a default at OpenAI', () => {
+    withTts('{ voice: coral }');
+    expect(problemsOf()[0]).toContain('agents.desk.tts.voice has no meaning at Deepgram');
+    withTts('{ provider: openai }');
+    expect(load().lines[0]?.agent.tts).toEqual({
+      provider: 'openai',
+      model: 'gpt-4o-mini-tts',
+      voice: 'coral',
+    });
+  });
+
+  test('a greeting that is played has to be a WAV file', () => {
+    write('config/lines.yaml', MINIMAL.replace('{ text: Hello. }', '{ wav: hi.wav }'));
+    const refusal =
+      '  config/lines.yaml:5:17: agents.desk.greeting.wav should name a WAV file that can be read.';
+    expect(problemsOf()).toEqual([refusal]);
+    write('config/hi.wav', 'OggS');
+    expect(problemsOf()).toEqual([refusal]);
+    write('config/hi.wav', 'RIFF\0\0\0\0WAVEfmt ');
+    expect(load().lines[0]?.agent.greeting).toEqual({ wav: join(cwd, 'config/hi.wav') });
+  });
+
+  test('the version follows what the agent is, and nothing else', () => {
+    write('config/lines.yaml', MINIMAL);
+    const first = version();
+    expect(first).toMatch(/^[0-9a-f]{12}$/);
+    write('config/lines.yaml', `# a comment\n${MINIMAL}`);
+    expect(version()).toBe(first);
+    write('config/lines.yaml', MINIMAL.replace('kind', 'brief'));
+    const second = version();
+    expect(second).not.toBe(first);
+    write('config/lines.yaml', MINIMAL.replace('{ text: Hello. }', '{ wav: hi.wav }'));
+    write('config/hi.wav', 'RIFF\0\0\0\0WAVE1');
+    const third = version();
+    write('config/hi.wav', 'RIFF\0\0\0\0WAVE2');
+    expect(version()).not.toBe(third);
+  });
+});
+
+describe('sip-trunk.json', () => {
+  test("is told apart at its lines, in either of protobuf's spellings", () => {
+    write(
+      'sip-trunk.json',
+      '{"trunk": {"allowedAddresses": ["192.0.2.0/24"], "authUsername": "u", "authPassword": "p"}}',
+    );
+    expect(load().sip.trunk).toMatchObject({
+      allowedAddresses: ['192.0.2.0/24'],
+      auth: { username: 'u', password: 'p' },
+    });
+    write(
+      'sip-trunk.json',
+      `{
+  "trunk": {
+    "numbres": [],
+    "allowed_addresses": ["192.0.2.0/33"],
+    "ringing_timeout": 20,
+    "auth_username": "u"
+  }
+}`,
+    );
+    expect(problemsOf().toSorted()).toEqual([
+      '  sip-trunk.json:3:5: trunk.numbres is not a setting. Did you mean "numbers"?',
+      '  sip-trunk.json:4:27: trunk.allowed_addresses[0] should be an IP address or a CIDR block, such as 192.0.2.0/24.',
+      '  sip-trunk.json:5:5: trunk.ringing_timeout should be a duration such as "20s".',
+    ]);
+    write('sip-trunk.json', '{"trunk": {"auth_username": "u"}}');
+    expect(problemsOf()[0]).toContain('trunk.auth_username stands alone');
+  });
+
+  test.each(['{"trunk": {},}', '{trunk: {}}', '', '[]', 'null', '{"trunk": []}', '{}'])(
+    '%j is refused with the name of the file',
+    (content) => {
+      write('sip-trunk.json', content);
+      expect(problemsOf()).toEqual([expect.stringContaining('sip-trunk.json')]);
+    },
+  );
+
+  test("the environment's credentials stand before the file's", () => {
+    write('sip-trunk.json', '{"trunk": {"auth_username": "u", "auth_password": "p"}}');
+    const env = { TRUNKLINE_SIP_USERNAME: 'name', TRUNKLINE_SIP_PASSWORD: 'word' };
+    expect(load(env).sip.trunk.auth).toEqual({ username: 'name', password: 'word' });
+  });
+});
