@@ -1,0 +1,128 @@
+import type { Correlation, Report, ReportBody } from './reports.ts';
+
+/**
+ * Something that happened to a call, from wherever we heard of it. A vendor's shape ends before
+ * this: see webhooks/from-livekit.ts.
+ */
+export type CallEvent = EventBase & (RoomEvent | ReportBody | FoundEvent | OtherEvent);
+
+export type CallEventType = CallEvent['type'];
+
+export interface EventBase {
+  /** The same over retries: LiveKit's `EV_…`, a report's ULID, or made from what was found. */
+  readonly id: string;
+  readonly source: EventSource;
+  /** When it happened, RFC 3339 with milliseconds, as well as the source knows. */
+  readonly at: string;
+  /** Concluded, not told. */
+  readonly inferred?: boolean;
+  readonly correlation: Correlation;
+}
+
+export type EventSource = 'webhook' | 'worker' | 'ingress' | 'reconciler' | 'operator';
+
+/** What LiveKit tells, or the reconciler in its place. */
+export type RoomEvent =
+  | { readonly type: 'room.started'; readonly data: { readonly startedAt?: string } }
+  | { readonly type: 'room.finished'; readonly data: Readonly<Record<string, never>> }
+  | { readonly type: 'participant.joined'; readonly data: ParticipantData }
+  | {
+      readonly type: 'participant.left';
+      readonly data: ParticipantData & { readonly reason: LeaveReason };
+    }
+  | { readonly type: 'track.published'; readonly data: TrackData }
+  | { readonly type: 'track.unpublished'; readonly data: TrackData };
+
+/** What the reconciler found and nobody will tell any more. */
+export type FoundEvent =
+  /** The call's room and everybody in it are gone, or its room never came. */
+  | { readonly type: 'call.lost'; readonly data: Readonly<Record<string, never>> }
+  /** An agent waits in a room that no caller has entered: a call without a leg. */
+  | { readonly type: 'call.found'; readonly data: Readonly<Record<string, never>> };
+
+/** Stored for the timeline, without effect on the record. */
+export interface OtherEvent {
+  readonly type: 'other';
+  readonly data: { readonly event: string };
+}
+
+export interface TrackData {
+  readonly identity?: string;
+  readonly trackSid?: string;
+  readonly name?: string;
+}
+
+export interface ParticipantData {
+  readonly kind: 'sip' | 'agent' | 'other';
+  readonly identity: string;
+  readonly joinedAt?: string;
+  /** Of SIP participants. */
+  readonly sip?: SipData;
+  /** Of agents: the name that they were dispatched by. */
+  readonly agentName?: string;
+}
+
+/** The `sip.*` attributes of a participant; header and caller values are the caller's to choose. */
+export interface SipData {
+  readonly status?: 'dialing' | 'ringing' | 'automation' | 'active' | 'hangup';
+  readonly direction: 'inbound' | 'outbound';
+  readonly ingress: 'livekit-sip' | 'sip' | 'twilio' | 'ringcentral' | 'ringover';
+  readonly sipCallIdFull?: string;
+  readonly trunk?: string;
+  readonly rule?: string;
+  readonly line?: string;
+  readonly from?: string;
+  readonly to?: string;
+}
+
+/** Why a participant left, in words of ours. */
+export type LeaveReason =
+  | 'left'
+  | 'removed'
+  | 'room_deleted'
+  | 'room_closed'
+  | 'connection_lost'
+  | 'server_shutdown'
+  | 'unavailable'
+  | 'rejected'
+  | 'trunk_failure'
+  | 'media_failure'
+  | 'agent_error'
+  | 'other';
+
+export function fromReport({ id, source, at, call, ...body }: Report): CallEvent {
+  return { id, source, at: new Date(at).toISOString(), correlation: call, ...body };
+}
+
+/**
+ * Sorts events as they are folded: by time, and within one millisecond causes before effects,
+ * because a webhook's time may be a whole second.
+ */
+export function orderOf(event: CallEvent): string {
+  return `${event.at} ${RANK[event.type]} ${event.id}`;
+}
+
+const RANK = {
+  'room.started': 0,
+  'call.found': 0,
+  'leg.invited': 1,
+  'participant.joined': 2,
+  'agent.started': 3,
+  'track.published': 3,
+  'leg.answered': 4,
+  'agent.first_audio': 5,
+  'leg.held': 6,
+  'leg.resumed': 6,
+  'leg.dtmf': 6,
+  turn: 6,
+  other: 6,
+  'agent.error': 6,
+  'leg.fallback': 6,
+  'track.unpublished': 7,
+  usage: 7,
+  'leg.ended': 7,
+  'participant.left': 8,
+  'agent.ended': 8,
+  'room.finished': 9,
+  'call.lost': 9,
+} as const satisfies Record<CallEventType, number>;

@@ -1,0 +1,88 @@
+import type { Call, CallState, Direction } from './call.ts';
+import type { CallEvent } from './events.ts';
+
+/** Every event ever heard of, and the calls that they make. One contract suite on each store. */
+export interface Ledger {
+  /**
+   * Stores the events and brings their calls up to date; all is on disk when it resolves.
+   * Rejects when the store does not take them: then none of these is stored.
+   */
+  record(events: readonly CallEvent[]): Promise<readonly Recorded[]>;
+  call(id: string): Promise<Call | undefined>;
+  /** Newest first. */
+  calls(query: CallQuery): Promise<Page<Call>>;
+  /** Of one call, by `sequence`. */
+  events(callId: string, query: PageQuery): Promise<Page<StoredEvent>>;
+  /** Not sealed, last touched longest ago first. */
+  openCalls(): Promise<readonly OpenCall[]>;
+  /** Rooms that some event names and no call is known for, with the earliest event's time. */
+  unassignedRooms(): Promise<readonly UnassignedRoom[]>;
+  /** Makes the record final; false when it is already, or not over. */
+  seal(callId: string, at: string): Promise<boolean>;
+  /** Calls that are not sealed, by state. */
+  countOpen(): Promise<Readonly<Partial<Record<CallState, number>>>>;
+  /** Rejects when the store cannot be written. */
+  probe(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface Recorded {
+  readonly eventId: string;
+  readonly outcome: Outcome;
+  readonly callId?: string;
+}
+
+/**
+ * - `applied`, `no_effect`: folded into the call
+ * - `duplicate`: known by its id, not stored again
+ * - `late`: its call is sealed; kept on the timeline
+ * - `unassigned`: kept until its call is known
+ */
+export type Outcome = 'applied' | 'no_effect' | 'duplicate' | 'late' | 'unassigned';
+
+export interface PageQuery {
+  /** 1 to 1000. */
+  readonly limit: number;
+  /** `nextCursor` of the page before. */
+  readonly cursor?: string | undefined;
+}
+
+export interface CallQuery extends PageQuery {
+  readonly state?: CallState | undefined;
+  readonly line?: string | undefined;
+  readonly direction?: Direction | undefined;
+  readonly from?: string | undefined;
+  readonly to?: string | undefined;
+  /** `startedAt` at or after, RFC 3339. */
+  readonly since?: string | undefined;
+  /** `startedAt` before, RFC 3339. */
+  readonly until?: string | undefined;
+}
+
+export interface Page<T> {
+  readonly data: readonly T[];
+  /** Undefined on the last page. */
+  readonly nextCursor: string | undefined;
+}
+
+export interface StoredEvent {
+  readonly sequence: number;
+  readonly receivedAt: string;
+  /** Came after sealing. */
+  readonly late: boolean;
+  readonly event: CallEvent;
+}
+
+export interface OpenCall {
+  readonly call: Call;
+  /** When its last event was stored. */
+  readonly touchedAt: string;
+}
+
+export interface UnassignedRoom {
+  readonly roomSid: string;
+  readonly roomName: string | undefined;
+  /** A worker reported from it: an agent is or was there. */
+  readonly hasAgent: boolean;
+  readonly since: string;
+}

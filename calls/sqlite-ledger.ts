@@ -1,0 +1,27 @@
+import { mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { CamelCasePlugin, Kysely, SqliteDialect } from 'kysely';
+import type { Ledger } from './ledger.ts';
+import { migrate } from './migrations/index.ts';
+import { openNodeSqlite } from './node-sqlite.ts';
+import type { LedgerSchema } from './schema.ts';
+import { createSqlLedger } from './sql-ledger.ts';
+
+/**
+ * The ledger in a SQLite file (made when missing, brought up to date), for one call service on
+ * one machine. Rejects when the file cannot be opened or is no ledger.
+ */
+export async function openSqliteLedger(path: string): Promise<Ledger> {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  const db = new Kysely<LedgerSchema>({
+    dialect: new SqliteDialect({ database: openNodeSqlite(path) }),
+    plugins: [new CamelCasePlugin()],
+  });
+  try {
+    await migrate(db, 'sqlite');
+  } catch (error) {
+    await db.destroy();
+    throw error;
+  }
+  return createSqlLedger(db);
+}

@@ -1,0 +1,254 @@
+import { findAgent, withAgent } from './agents.ts';
+import type { Call, CallRoom, Ending } from './call.ts';
+import {
+  agentVanished,
+  fromAgentEnded,
+  fromFallback,
+  fromLegEnded,
+  fromLost,
+  fromSipLeft,
+  mergeEnding,
+  withoutCause,
+} from './end-evidence.ts';
+import type { CallEvent } from './events.ts';
+import { orderOf } from './events.ts';
+import {
+  defined,
+  describeLeg,
+  endIfGone,
+  findLeg,
+  inferAnswer,
+  withKnownLeg,
+  withLeg,
+  withStay,
+} from './legs.ts';
+import { withState } from './state.ts';
+
+export interface Transition {
+  readonly call: Call;
+  /** Why the event changed nothing; absent when it did. */
+  readonly ignored?: Ignored;
+}
+
+/**
+ * - `stale`: it is not after the last event folded in (a duplicate is not either): fold anew
+ * - `sealed`: the record is final
+ * - `no_effect`: it belongs on the timeline only
+ */
+export type Ignored = 'stale' | 'sealed' | 'no_effect';
+
+/** A call before its first event. */
+export function newCall(id: string, first: CallEvent): Call {
+  return {
+    id,
+    direction: 'inbound',
+    ingress: 'room',
+    state: 'initializing',
+    legs: [],
+    agents: [],
+    turns: [],
+    usage: [],
+    startedAt: first.at,
+    foldedTo: '',
+  };
+}
+
+/**
+ * The call after the event. Pure; never throws. Takes events in `orderOf` only: `fold` sorts.
+ *
+ *     initializing -> ringing -> connected -> in_progress -> ending -> ended
+ *          \-------------\------------\------------\-----------\----> failed
+ *
+ * The state follows from what is known (`state.ts`), so that any event may be missing: a call
+ * goes from any state to any later one, and back only when a caller or an agent comes back.
+ */
+export function transition(call: Call, event: CallEvent): Transition {
+  if (call.sealedAt !== undefined) return { call, ignored: 'sealed' };
+  const order = orderOf(event);
+  if (order <= call.foldedTo) return { call, ignored: 'stale' };
+  const placed = withRoom(call, event);
+  const changed = apply(placed, event);
+  const next = withState({ ...changed, foldedTo: order });
+  return changed === call ? { call: next, ignored: 'no_effect' } : { call: next };
+}
+
+function apply(call: Call, event: CallEvent): Call {
+  const { at, correlation } = event;
+  switch (event.type) {
+    case 'room.started':
+      return inRoom(call, { startedAt: event.data.startedAt ?? at });
+    case 'room.finished':
+      return finishRoom(call, at);
+    case 'participant.joined':
+    case 'participant.left':
+      return applyParticipant(call, event);
+    case 'track.published': {
+      const agent = findAgent(call, undefined, correlation.participantSid);
+      if (agent === undefined || agent.trackAt !== undefined) return call;
+      return withAgent(call, {}, correlation.participantSid, { trackAt: at });
+    }
+    case 'leg.invited': {
+      const { from, to, trunk, line, sipCallIdFull } = event.data;
+      const described = { direction: 'inbound', from, to, trunk, sipCallIdFull } as const;
+      return withLeg({ ...call, line, ingress: 'sip' }, correlation, 'inbound', (leg) => ({
+        ...leg,
+        ...described,
+        invitedAt: at,
+      }));
+    }
+    case 'leg.answered':
+      return withLeg(call, correlation, 'inbound', ({ answerInferred: _told, ...leg }) => ({
+        ...leg,
+        answeredAt: at,
+        codec: event.data.codec,
+      }));
+    case 'leg.held':
+      return withKnownLeg(call, correlation, (leg) => ({ ...leg, held: true }));
+    case 'leg.resumed':
+      return withKnownLeg(call, correlation, ({ held: _over, ...leg }) => leg);
+    case 'leg.fallback':
+      return withEnding(call, fromFallback(event.data));
+    case 'leg.ended': {
+      const { sipCode, media } = event.data;
+      const ended = withLeg(call, correlation, 'inbound', (leg) => ({
+        ...leg,
+        ...defined({ sipCode, media }),
+        endedAt: at,
+        reportedEnd: true,
+      }));
+      return withEnding(ended, fromLegEnded(event.data));
+    }
+    case 'agent.started': {
+      const { agentName: name, profile, profileVersion, pipeline, line } = event.data;
+      const started = { name, profile, profileVersion, pipeline, startedAt: at };
+      return withAgent({ line, ...call }, correlation, undefined, started);
+    }
+    case 'agent.first_audio': {
+      const { endingAt: _over, ending: _cause, ...current } = call;
+      const ending = withoutCause(call.ending);
+      const heard = withAgent(
+        { inProgressAt: at, ...current, ...(ending && { ending }) },
+        correlation,
+        undefined,
+        { firstAudioAt: at },
+      );
+      // Nothing is sent to a caller who has not been answered.
+      return {
+        ...heard,
+        legs: heard.legs.map((leg) => (leg.endedAt === undefined ? inferAnswer(leg, at) : leg)),
+      };
+    }
+    case 'turn': {
+      const job = jobOf(event);
+      const others = call.turns.filter(
+        (turn) => turn.job !== job || turn.index !== event.data.index,
+      );
+      return { ...call, turns: [...others, { ...event.data, job, at }] };
+    }
+    case 'usage': {
+      const job = jobOf(event);
+      const others = call.usage.filter((usage) => usage.job !== job);
+      return { ...call, usage: [...others, { job, models: event.data.models }] };
+    }
+    case 'agent.ended': {
+      const ended = withAgent(call, correlation, undefined, { endedAt: at });
+      const { endReason } = event.data;
+      // A dead agent may be replaced; every other end of it is the end of the call.
+      const ending = endReason === 'agent_lost' ? {} : { endingAt: ended.endingAt ?? at };
+      return withEnding({ ...ended, ...ending }, fromAgentEnded(call, event.data));
+    }
+    case 'call.lost':
+      return finishRoom(withEnding(call, fromLost(call)), at);
+    case 'call.found':
+    case 'track.unpublished':
+    case 'leg.dtmf':
+    case 'agent.error':
+    case 'other':
+      return call;
+    default:
+      return event satisfies never;
+  }
+}
+
+function applyParticipant(
+  call: Call,
+  event: CallEvent & { type: 'participant.joined' | 'participant.left' },
+): Call {
+  const { at, correlation, data } = event;
+  const { participantSid } = correlation;
+  if (participantSid === undefined || data.kind === 'other') return call;
+  const stay = {
+    ...(data.joinedAt !== undefined && { joinedAt: data.joinedAt }),
+    ...(event.type === 'participant.left' && { leftAt: at }),
+  };
+  if (data.kind === 'agent') {
+    const name = data.agentName;
+    const known = withAgent(call, correlation, participantSid, {
+      ...stay,
+      ...(name !== undefined && { name }),
+    });
+    if (event.type === 'participant.joined') return known;
+    const agent = findAgent(known, correlation.jobId, participantSid);
+    const onTheLine = call.legs.some((leg) => leg.endedAt === undefined);
+    const vanished = event.data.reason === 'connection_lost' || event.data.reason === 'agent_error';
+    if (!vanished || agent?.endedAt !== undefined || !onTheLine) return known;
+    return withEnding(known, agentVanished());
+  }
+
+  const { sip } = data;
+  const direction = sip?.direction ?? 'inbound';
+  const line = sip?.line;
+  const ingress = sip !== undefined && call.ingress === 'room' ? sip.ingress : call.ingress;
+  const described = { ...(line !== undefined && { line }), ...call, ingress };
+  const withIt = withLeg(described, correlation, direction, (leg) => {
+    const known = withStay(describeLeg(leg, sip), participantSid, stay);
+    const answered = sip?.status === 'active' ? inferAnswer(known, at) : known;
+    return endIfGone(answered, at);
+  });
+  if (event.type === 'participant.joined') return withIt;
+
+  const { reason } = event.data;
+  const answered = withLeg(withIt, correlation, direction, (leg) => {
+    // livekit-sip answers when there is a track to listen to, and tells nobody.
+    const heard = call.agents.find((agent) => agent.trackAt !== undefined)?.trackAt;
+    const joined = leg.stays[0]?.joinedAt;
+    if (sip?.status !== 'hangup' || heard === undefined || joined === undefined) return leg;
+    return leg.invitedAt === undefined ? inferAnswer(leg, heard > joined ? heard : joined) : leg;
+  });
+  const leg = findLeg(answered, correlation);
+  return leg?.endedAt === undefined
+    ? answered
+    : withEnding(answered, fromSipLeft(call, leg, reason, sip?.status));
+}
+
+function withEnding(call: Call, found: Ending): Call {
+  return { ...call, ending: mergeEnding(call.ending, found) };
+}
+
+/** A room that is gone has nobody in it, whatever was not told. */
+function finishRoom(call: Call, at: string): Call {
+  return {
+    ...call,
+    room: { ...call.room, finishedAt: call.room?.finishedAt ?? at },
+    legs: call.legs.map((leg) => (leg.endedAt === undefined ? { ...leg, endedAt: at } : leg)),
+    agents: call.agents.map((agent) =>
+      agent.leftAt === undefined ? { ...agent, leftAt: at } : agent,
+    ),
+  };
+}
+
+function inRoom(call: Call, change: Partial<CallRoom>): Call {
+  return { ...call, room: { ...call.room, ...change } };
+}
+
+/** Every event may be the first that names the room. */
+function withRoom(call: Call, { correlation: { roomSid, roomName } }: CallEvent): Call {
+  const sid = call.room?.sid ?? roomSid;
+  const name = call.room?.name ?? roomName;
+  if (sid === call.room?.sid && name === call.room?.name) return call;
+  return inRoom(call, defined({ sid, name }));
+}
+
+function jobOf({ correlation }: CallEvent): string {
+  return correlation.jobId ?? correlation.workerId ?? '';
+}

@@ -1,0 +1,34 @@
+import { z } from 'zod';
+
+/**
+ * LiveKit's WebhookEvent in the JSON mapping of protobuf: fields at their default are left out,
+ * 64-bit integers are strings, unknown fields come with every release.
+ */
+const int64 = z.union([z.string().regex(/^\d{1,16}$/), z.number().int().nonnegative()]);
+
+export const LiveKitRoom = z.object({
+  sid: z.string().optional(),
+  name: z.string().optional(),
+  creationTimeMs: int64.optional(),
+});
+
+export const LiveKitParticipant = z.object({
+  sid: z.string().optional(),
+  identity: z.string().optional(),
+  kind: z.string().optional(),
+  joinedAtMs: int64.optional(),
+  attributes: z.record(z.string(), z.string()).optional(),
+  disconnectReason: z.string().optional(),
+});
+export type LiveKitParticipant = z.infer<typeof LiveKitParticipant>;
+
+export const LiveKitWebhook = z.object({
+  event: z.string().min(1).max(100),
+  id: z.string().min(1).max(100),
+  /** Whole seconds. */
+  createdAt: int64.optional(),
+  room: LiveKitRoom.optional(),
+  participant: LiveKitParticipant.optional(),
+  track: z.object({ sid: z.string().optional(), name: z.string().optional() }).optional(),
+});
+export type LiveKitWebhook = z.infer<typeof LiveKitWebhook>;
