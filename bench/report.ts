@@ -1,0 +1,119 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import type { SystemName } from './arguments.ts';
+import type { ScenarioResult } from './scenario.ts';
+import type { Spread } from './summary.ts';
+
+export const BEGIN = '<!-- figures: written by npm run bench -->';
+export const END = '<!-- end of figures -->';
+
+const NAMES: Record<SystemName, string> = {
+  trunkline: 'Trunkline',
+  stock: 'stock worker, its defaults',
+  'stock-tuned': 'stock worker, `minDelay: 0`',
+};
+
+/** What the figures hold for. */
+export interface Conditions {
+  readonly machine: string;
+  readonly command: string;
+  readonly endpointingMs: number;
+  readonly delays: { readonly stt: number; readonly llm: number; readonly tts: number };
+  readonly spacingMs: number;
+  readonly maxCalls: number;
+}
+
+/** The results as Markdown. */
+export function toMarkdown(results: readonly ScenarioResult[], conditions: Conditions): string {
+  const { delays, endpointingMs } = conditions;
+  const providers = delays.stt + delays.llm + delays.tts;
+  return [
+    `Machine: ${conditions.machine}. Command: \`${conditions.command}\`. Providers: STT ${delays.stt},`,
+    `LLM ${delays.llm}, TTS ${delays.tts} ms, after an endpointing of ${endpointingMs} ms; so ${providers + endpointingMs} ms are taken`,
+    `off each voice-to-voice time. Calls come in ${conditions.spacingMs} ms apart; \`TRUNKLINE_MAX_CALLS\` is`,
+    `${conditions.maxCalls}.`,
+    '',
+    table(
+      [
+        'system',
+        'calls at once',
+        'calls: served / refused / lost / silent',
+        'turns: timed / missed / overlapped',
+        'overhead p50 / p95, ms',
+        'INVITE to 200 p50 / p95, ms',
+        '200 to speech p50 / p95, ms',
+        'slowest refusal, ms',
+      ],
+      results.map(({ system, calls, summary: s }) => [
+        NAMES[system],
+        String(calls),
+        `${s.served} / ${s.refused.count}${codes(s.refused.codes)} / ${s.lost} / ${s.silent} of ${s.calls}`,
+        `${s.overhead?.count ?? 0} / ${s.turnsMissed} / ${s.turnsOverlapped} of ${s.turns}`,
+        pair(s.overhead),
+        pair(s.inviteToAnswer),
+        pair(s.answerToSpeech),
+        s.slowestRefusalMs === undefined ? '–' : s.slowestRefusalMs.toFixed(0),
+      ]),
+    ),
+    '',
+    ...costTable(results),
+    ...lateness(results),
+  ].join('\n');
+}
+
+function costTable(results: readonly ScenarioResult[]): string[] {
+  const names = [...new Set(results.flatMap((result) => result.processes.map(({ name }) => name)))];
+  if (names.length === 0) return [];
+  const rows = results.map((result) => {
+    const cells = names.map((name) => {
+      const cost = result.processes.find((process) => process.name === name);
+      if (!cost) return '–';
+      const { cpuSecondsPerCallMinute: cpu, idleMb, busyMb } = cost;
+      return `${cpu.toFixed(1)} s, ${idleMb.toFixed(0)} → ${busyMb.toFixed(0)} MB`;
+    });
+    const cpu = sum(result.processes.map((cost) => cost.cpuSecondsPerCallMinute));
+    const mb = sum(result.processes.map((cost) => cost.busyMb - cost.idleMb)) / result.calls;
+    return [
+      NAMES[result.system],
+      String(result.calls),
+      ...cells,
+      `${cpu.toFixed(1)} s, ${mb.toFixed(0)} MB a call`,
+    ];
+  });
+  return [
+    'CPU seconds per call-minute, and memory (PSS) before and at its highest during the calls:',
+    '',
+    table(['system', 'calls at once', ...names, 'all'], rows),
+    '',
+  ];
+}
+
+function lateness(results: readonly ScenarioResult[]): string[] {
+  const worst = Math.max(...results.map(({ summary }) => summary.callersLateMs));
+  return [`The callers' own clock was at most ${worst.toFixed(0)} ms late.`];
+}
+
+/** Puts the figures between the markers of the document. Rejects when it has none. */
+export async function writeFigures(path: string, figures: string): Promise<void> {
+  await writeFile(path, replaceFigures(await readFile(path, 'utf8'), figures));
+}
+
+export function replaceFigures(document: string, figures: string): string {
+  const begin = document.indexOf(BEGIN);
+  const end = document.indexOf(END);
+  if (begin < 0 || end < begin) throw new Error('the document has no place for the figures');
+  return `${document.slice(0, begin + BEGIN.length)}\n\n${figures}\n\n${document.slice(end)}`;
+}
+
+const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
+}
+
+const pair = (spread: Spread | undefined): string =>
+  spread ? `${spread.p50.toFixed(0)} / ${spread.p95.toFixed(0)}` : '–';
+
+const codes = (all: readonly number[]): string => (all.length > 0 ? ` (${all.join(', ')})` : '');
+
+const sum = (values: readonly number[]): number =>
+  values.reduce((total, value) => total + value, 0);
