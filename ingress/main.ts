@@ -1,0 +1,51 @@
+import { join } from 'node:path';
+import { pino } from 'pino';
+import { createReporter } from '../calls/reporter.ts';
+import { loadConfig } from '../config/load-config.ts';
+import { serveHealth } from './health.ts';
+import { RoomLeg } from './leg.ts';
+import { SipEndpoint } from './sip/endpoint.ts';
+
+/** Calls that still run this long after SIGTERM are ended by BYE. */
+const DRAIN_LIMIT_MS = 60_000;
+
+const config = loadConfig({ env: process.env, cwd: process.cwd() });
+const log = pino({ name: 'ingress', level: config.logLevel });
+const reporter = createReporter({
+  url: config.callServiceUrl,
+  apiKey: config.livekit.apiKey,
+  apiSecret: config.livekit.apiSecret,
+  spoolDir: join(config.dataDir, 'spool'),
+  source: 'ingress',
+  log,
+});
+const endpoint = await SipEndpoint.open({
+  config,
+  reporter,
+  log,
+  openLeg: (options, signal) => RoomLeg.open(options, signal),
+});
+const health = await serveHealth(endpoint, config.sip.health);
+log.info({ host: config.sip.host, port: endpoint.port }, 'SIP endpoint is ready');
+
+const hurry = new AbortController();
+let stopping = false;
+
+/** SIGTERM and Ctrl-C: no new calls, the running ones finish; a second time: BYE to all. */
+function stop(signal: NodeJS.Signals): void {
+  if (stopping) {
+    hurry.abort();
+    return;
+  }
+  stopping = true;
+  log.info({ signal, calls: endpoint.activeCalls.length }, 'draining');
+  void (async () => {
+    await endpoint.drain(DRAIN_LIMIT_MS, hurry.signal);
+    await endpoint.close();
+    health.close();
+    await reporter.close();
+    process.exit(0);
+  })();
+}
+process.on('SIGTERM', stop);
+process.on('SIGINT', stop);

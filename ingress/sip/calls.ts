@@ -1,0 +1,142 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { IncomingInviteRequest } from 'sip.js/lib/core/index.js';
+import type { Config } from '../../config/config.ts';
+import { findLine } from '../../config/config.ts';
+import { identify } from './call-identity.ts';
+import { Call } from './call.ts';
+import type { CallDependencies, Ending } from './call.ts';
+import { rejectReliably } from './dialog.ts';
+import type { Flow } from './flow.ts';
+import type { SipMessage } from './message.ts';
+import { readRequestLine } from './message.ts';
+import type { SipMetrics } from './metrics.ts';
+import { calledNumber, callerNumber, mayCall } from './number-of.ts';
+import { PortPool } from './rtp/port-pool.ts';
+import { negotiate, parseSdp } from './sdp.ts';
+import { WorkerCapacity } from './worker-capacity.ts';
+
+const SHUTDOWN: Ending = { endedBy: 'system', endReason: 'service_lost' };
+
+export interface CallsOptions extends Omit<CallDependencies, 'ports'> {
+  readonly config: Pick<Config, 'livekit' | 'agentName' | 'sip' | 'worker' | 'lines'>;
+  readonly metrics: SipMetrics;
+}
+
+/** A call as GET /stats shows it. */
+export interface CallSummary {
+  readonly sipCallId: string;
+  readonly room: string;
+  readonly line: string;
+  readonly state: string;
+  readonly startedAt: string;
+}
+
+/** The calls of an endpoint: takes an admitted INVITE, or says why not. */
+export class Calls {
+  readonly #options: CallsOptions;
+  readonly #ports: PortPool;
+  readonly #worker: WorkerCapacity;
+  readonly #calls = new Set<Call>();
+  readonly #maxCalls: number;
+  #onEmpty: (() => void) | undefined;
+
+  constructor(options: CallsOptions) {
+    const { from, to } = options.config.sip.rtpPorts;
+    this.#options = options;
+    this.#ports = new PortPool(from, to);
+    this.#maxCalls = Math.min(options.config.sip.maxCalls, this.#ports.available);
+    this.#worker = new WorkerCapacity(options.config.worker);
+  }
+
+  list(): CallSummary[] {
+    return [...this.#calls].map(({ identity, state, startedAt }) => ({
+      sipCallId: identity.sipCallId,
+      room: identity.roomName,
+      line: identity.line.name,
+      state,
+      startedAt: startedAt.toISOString(),
+    }));
+  }
+
+  /** Answers the INVITE in any case. */
+  take(request: IncomingInviteRequest, message: SipMessage, flow: Flow): void {
+    const { config, log } = this.#options;
+    const { trunk } = config.sip;
+    const requestUri = readRequestLine(message)?.uri ?? '';
+    const from = callerNumber(message, trunk);
+    const to = calledNumber(message, requestUri, trunk);
+    if (!mayCall(from, trunk)) {
+      log.warn({ from, to }, 'the trunk takes no calls from this caller');
+      this.#refuse(request, flow, 403);
+      return;
+    }
+    const line = findLine(config.lines, to);
+    if (!line) {
+      log.warn({ from, to }, 'no line has the number dialled');
+      this.#refuse(request, flow, 404);
+      return;
+    }
+    const body = request.message.body;
+    const offer = body === '' ? undefined : parseSdp(body);
+    if (body !== '' && !(offer && negotiate(offer, trunk.codecs, flow.remoteAddress))) {
+      log.warn({ from, to }, 'the offer has no audio that we can do');
+      // RFC 3261 §20.43: 305 = incompatible media format.
+      this.#refuse(request, flow, 488, ['Warning: 305 trunkline "PCMU or PCMA over RTP/AVP only"']);
+      return;
+    }
+    const others = this.#calls.size;
+    const call = new Call({
+      ...this.#options,
+      ports: this.#ports,
+      request,
+      flow,
+      offer,
+      identity: identify({ message, requestUri, from, to, line, trunk }),
+      hasRoom: async () => others < this.#maxCalls && !(await this.#worker.isFull(others)),
+      onEnded: (ending) => this.#onEnded(call, ending),
+    });
+    this.#calls.add(call);
+    this.#options.metrics.active.set(this.#calls.size);
+    call.start();
+  }
+
+  async drain(limitMs: number, signal?: AbortSignal): Promise<void> {
+    if (this.#calls.size === 0) return;
+    const { promise, resolve } = Promise.withResolvers<unknown>();
+    this.#onEmpty = () => resolve(undefined);
+    const limit = delay(limitMs, undefined, { ...(signal && { signal }), ref: false });
+    await Promise.race([promise, limit.catch(() => undefined)]);
+    this.#endAll();
+  }
+
+  /** @param goodbyeMs left for the answers to our BYEs */
+  async close(goodbyeMs: number): Promise<void> {
+    const hadCalls = this.#calls.size > 0;
+    this.#endAll();
+    this.#worker.close();
+    if (hadCalls) await delay(goodbyeMs);
+  }
+
+  #endAll(): void {
+    for (const call of this.#calls) call.hangUp(SHUTDOWN);
+  }
+
+  #onEnded(call: Call, { endReason }: Ending): void {
+    this.#calls.delete(call);
+    this.#options.metrics.active.set(this.#calls.size);
+    this.#options.metrics.ended.inc({ reason: endReason });
+    if (this.#calls.size === 0) this.#onEmpty?.();
+  }
+
+  #refuse(
+    request: IncomingInviteRequest,
+    flow: Flow,
+    statusCode: number,
+    extraHeaders: string[] = [],
+  ): void {
+    this.#options.metrics.refused.inc({ code: statusCode });
+    this.#options.userAgent.within(flow, () =>
+      rejectReliably({ request, flow }, { statusCode, extraHeaders }),
+    );
+  }
+}

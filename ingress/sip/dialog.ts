@@ -1,0 +1,238 @@
+import { lookup } from 'node:dns/promises';
+import { isIP } from 'node:net';
+import type { Logger } from 'pino';
+import { SessionState } from 'sip.js/lib/core/index.js';
+import type {
+  Body,
+  IncomingInviteRequest,
+  OutgoingResponse,
+  ResponseOptions,
+  Session,
+  SessionDelegate,
+} from 'sip.js/lib/core/index.js';
+import { allowHeader } from './check-request.ts';
+import type { Flow } from './flow.ts';
+import { retransmit } from './retransmit.ts';
+import { contactHeader } from './user-agent.ts';
+import type { UserAgent } from './user-agent.ts';
+import { parseVia } from './via.ts';
+
+/** Opens a flow to where a request of ours has to go. */
+export type Reach = (protocol: Flow['protocol'], address: string, port: number) => Promise<Flow>;
+
+export interface DialogOptions {
+  readonly request: IncomingInviteRequest;
+  readonly flow: Flow;
+  readonly userAgent: UserAgent;
+  readonly reach: Reach;
+  readonly log: Logger;
+}
+
+export interface DialogEvents {
+  onCancel(): void;
+  /** BYE of the caller; answered already. */
+  onBye(): void;
+  /** @param answer SDP, when our 200 carried the offer */
+  onAck(answer: string): void;
+  /** 200 was sent for 64 × T1 and nothing came back (RFC 3261 §13.3.1.4). */
+  onAckTimeout(): void;
+  /**
+   * re-INVITE.
+   * @param offer SDP; empty when it is for us to offer
+   * @returns the SDP to answer with, undefined to refuse (488)
+   */
+  onReinvite(offer: string): string | undefined;
+  /** @returns false for a type that is not taken (415) */
+  onInfo(contentType: string, body: string): boolean;
+}
+
+/**
+ * The signalling of one incoming call from INVITE to BYE, over SIP.js' server transaction and
+ * dialog: what is left here is the order of things and what SIP.js does not do over UDP.
+ */
+export class Dialog {
+  readonly #options: DialogOptions;
+  readonly #events: DialogEvents;
+  #session: Session | undefined;
+  #state: 'proceeding' | 'answered' | 'ended' = 'proceeding';
+  #byeWaitsForAck = false;
+
+  constructor(options: DialogOptions, events: DialogEvents) {
+    this.#options = options;
+    this.#events = events;
+    options.request.delegate = {
+      onCancel: () => {
+        if (this.#state !== 'proceeding') return;
+        this.reject(487);
+        events.onCancel();
+      },
+    };
+  }
+
+  ring(): void {
+    this.#withinFlow(() => {
+      const { session } = this.#options.request.progress({ statusCode: 180 });
+      // RFC 3261 §15: a caller may end an early dialog by BYE as well as by CANCEL.
+      session.delegate = { onBye: (bye) => this.#onEarlyBye(bye) };
+    });
+  }
+
+  /** 200 with our SDP. */
+  answer(sdp: string): void {
+    if (this.#state !== 'proceeding') return;
+    this.#state = 'answered';
+    this.#withinFlow(() => {
+      const { session } = this.#options.request.accept({ statusCode: 200, body: sdpBody(sdp) });
+      session.delegate = this.#delegate();
+      this.#session = session;
+    });
+  }
+
+  /** Refuses an INVITE that is not answered yet. */
+  reject(statusCode: number, extraHeaders: string[] = []): void {
+    if (this.#state !== 'proceeding') return;
+    this.#state = 'ended';
+    this.#withinFlow(() => rejectReliably(this.#options, { statusCode, extraHeaders }));
+  }
+
+  /** Ends an answered call from our side, as soon as RFC 3261 §15 allows it. */
+  bye(): void {
+    if (this.#state !== 'answered' || !this.#session) return;
+    // Not before the ACK: the caller may not know of the dialog yet.
+    if (this.#session.sessionState === SessionState.AckWait) {
+      this.#byeWaitsForAck = true;
+      return;
+    }
+    this.#state = 'ended';
+    void this.#sendBye(this.#session).catch((error: unknown) => {
+      this.#options.log.warn({ err: error }, 'BYE could not be sent');
+    });
+  }
+
+  /** INFO to the caller. */
+  async info(contentType: string, content: string): Promise<void> {
+    const session = this.#session;
+    if (!session || this.#state !== 'answered') return;
+    const flow = await this.#nextHop(session);
+    const body = { contentDisposition: 'render', contentType, content };
+    this.#options.userAgent.within(flow, () => session.info(undefined, { body }));
+  }
+
+  #delegate(): SessionDelegate {
+    return {
+      onAck: ({ message }) => {
+        this.#events.onAck(message.body);
+        if (this.#byeWaitsForAck) this.bye();
+      },
+      onAckTimeout: () => {
+        this.#events.onAckTimeout();
+        this.bye();
+      },
+      onBye: (bye) => {
+        bye.accept();
+        if (this.#state === 'ended') return;
+        this.#state = 'ended';
+        this.#events.onBye();
+      },
+      onInvite: (request) => this.#onReinvite(request),
+      onInfo: (info) => {
+        const { message } = info;
+        const type = message.getHeader('content-type') ?? '';
+        if (message.body === '' || this.#events.onInfo(type, message.body)) info.accept();
+        else info.reject({ statusCode: 415, extraHeaders: [`Accept: ${INFO_TYPES}`] });
+      },
+    };
+  }
+
+  #onEarlyBye(bye: Parameters<NonNullable<SessionDelegate['onBye']>>[0]): void {
+    bye.accept();
+    if (this.#state !== 'proceeding') return;
+    this.reject(487);
+    this.#events.onCancel();
+  }
+
+  #onReinvite(request: IncomingInviteRequest): void {
+    const sdp =
+      this.#state === 'answered' ? this.#events.onReinvite(request.message.body) : undefined;
+    if (sdp === undefined) {
+      rejectReliably({ ...this.#options, request }, { statusCode: 488 });
+      return;
+    }
+    const extraHeaders = [contactHeader(this.#options.flow), allowHeader()];
+    request.accept({ statusCode: 200, extraHeaders, body: sdpBody(sdp) });
+  }
+
+  async #sendBye(session: Session): Promise<void> {
+    const flow = await this.#nextHop(session);
+    // The caller's own BYE may have crossed while the way was looked up.
+    if (session.sessionState === SessionState.Terminated) return;
+    let stop: (() => void) | undefined;
+    const done = (): void => stop?.();
+    const bye = this.#options.userAgent.within(flow, () =>
+      session.bye({ onAccept: done, onReject: done, onRedirect: done }),
+    );
+    if (flow.protocol === 'UDP') {
+      const text = bye.message.toString();
+      stop = retransmit(() => {
+        flow.send(text).catch(() => stop?.());
+      });
+    }
+  }
+
+  /**
+   * RFC 3261 §12.2.1.1: the first Route, else the Contact. But a caller whose Via is not where its
+   * INVITE came from sits behind a NAT and does not know its own address: back the same way then.
+   */
+  async #nextHop(session: Session): Promise<Flow> {
+    const { flow, request, reach, log } = this.#options;
+    if (flow.protocol === 'TCP' && flow.isOpen) return flow;
+    const via = parseVia(request.message.getHeader('via') ?? '');
+    if (via?.host !== flow.remoteAddress) return flow;
+    const route = request.message.getHeaders('record-route')[0];
+    const target = /sips?:(?:[^@>]*@)?(\[[^\]]+\]|[^:;>\s]+)(?::(\d+))?([^>]*)/i.exec(
+      route ?? session.remoteTarget.toString(),
+    );
+    const [, host = '', port, parameters = ''] = target ?? [];
+    try {
+      const name = host.replace(/^\[(.*)\]$/, '$1');
+      const address = isIP(name) === 0 ? (await lookup(name)).address : name;
+      const protocol = /;transport=tcp/i.test(parameters) ? 'TCP' : 'UDP';
+      return await reach(protocol, address, Number(port ?? 5060));
+    } catch (error) {
+      log.warn({ err: error }, 'no way to the contact, sending where the INVITE came from');
+      return flow;
+    }
+  }
+
+  #withinFlow(run: () => void): void {
+    this.#options.userAgent.within(this.#options.flow, run);
+  }
+}
+
+const INFO_TYPES = 'application/dtmf-relay, application/dtmf';
+
+/** A refusal that is repeated over UDP until its ACK comes (RFC 3261 §17.2.1, timer G). */
+export function rejectReliably(
+  { request, flow }: { readonly request: IncomingInviteRequest; readonly flow: Flow },
+  options: ResponseOptions,
+): OutgoingResponse {
+  const response = request.reject(options);
+  if (flow.protocol !== 'UDP' || !hasTransaction(request)) return response;
+  const { transaction } = request;
+  const stop = retransmit(() => {
+    if (transaction.state !== 'Completed') stop();
+    else flow.send(response.message).catch(() => stop());
+  });
+  return response;
+}
+
+/** SIP.js' INVITE servers have their transaction, which the interface does not show. */
+function hasTransaction(
+  request: IncomingInviteRequest,
+): request is IncomingInviteRequest & { transaction: { state: string } } {
+  return 'transaction' in request;
+}
+
+function sdpBody(content: string): Body {
+  return { contentDisposition: 'session', contentType: 'application/sdp', content };
+}

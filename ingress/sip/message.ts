@@ -1,0 +1,131 @@
+/**
+ * A SIP message as it came off the wire, split but not interpreted: our own first pass, so that
+ * what SIP.js' grammar cannot read still gets an answer (RFC 3261 §8.2, RFC 4475).
+ */
+export interface SipMessage {
+  readonly startLine: string;
+  /** In order of arrival; names lower-case and long (`v` is `via`), values unfolded. */
+  readonly headers: readonly SipHeader[];
+  /** What follows the blank line, before Content-Length is applied. */
+  readonly body: Buffer;
+  /** False: no blank line, or a header line that is none. */
+  readonly wellFormed: boolean;
+}
+
+export interface SipHeader {
+  readonly name: string;
+  readonly value: string;
+}
+
+export interface RequestLine {
+  readonly method: string;
+  readonly uri: string;
+  /** `2.0` for all that is SIP today. */
+  readonly version: string;
+}
+
+/** RFC 3261 §7.3.3 and the extensions' registrations with IANA. */
+const LONG_NAMES: Readonly<Record<string, string>> = {
+  a: 'accept-contact',
+  b: 'referred-by',
+  c: 'content-type',
+  d: 'request-disposition',
+  e: 'content-encoding',
+  f: 'from',
+  i: 'call-id',
+  j: 'reject-contact',
+  k: 'supported',
+  l: 'content-length',
+  m: 'contact',
+  o: 'event',
+  r: 'refer-to',
+  s: 'subject',
+  t: 'to',
+  u: 'allow-events',
+  v: 'via',
+  x: 'session-expires',
+  y: 'identity',
+};
+
+/** RFC 3261 §25.1 */
+const TOKEN = /^[\w.!%*+`'~-]+$/;
+const REQUEST_LINE = /^([\w.!%*+`'~-]+) (\S+) SIP\/(\d+\.\d+)$/i;
+const HEAD_END = Buffer.from('\r\n\r\n');
+
+/**
+ * Splits a datagram or a framed message. Bytes are kept as they are (latin1), so that what is
+ * echoed is echoed unchanged. Undefined when it is no SIP at all: keep-alives, STUN, noise.
+ */
+export function readMessage(raw: Buffer): SipMessage | undefined {
+  let start = 0;
+  // RFC 3261 §7.5: CRLFs before the start line are ignored.
+  while (raw[start] === 0x0d || raw[start] === 0x0a) start += 1;
+  const end = raw.indexOf(HEAD_END, start);
+  const head = raw.toString('latin1', start, end === -1 ? raw.length : end);
+  const [startLine = '', ...lines] = head.split('\r\n');
+  if (!/\bSIP\/\d/i.test(startLine)) return undefined;
+  const { headers, wellFormed } = readHeaders(lines);
+  return {
+    startLine,
+    headers,
+    body: end === -1 ? raw.subarray(raw.length) : raw.subarray(end + HEAD_END.length),
+    wellFormed: wellFormed && end !== -1,
+  };
+}
+
+function readHeaders(lines: readonly string[]): { headers: SipHeader[]; wellFormed: boolean } {
+  const headers: { name: string; value: string }[] = [];
+  let wellFormed = true;
+  for (const line of lines) {
+    const last = headers.at(-1);
+    if ((line.startsWith(' ') || line.startsWith('\t')) && last) {
+      last.value = `${last.value} ${line.trim()}`.trim();
+      continue;
+    }
+    const colon = line.indexOf(':');
+    const name = line.slice(0, Math.max(colon, 0)).trim().toLowerCase();
+    if (!TOKEN.test(name)) {
+      wellFormed = wellFormed && line === '';
+      continue;
+    }
+    headers.push({ name: LONG_NAMES[name] ?? name, value: line.slice(colon + 1).trim() });
+  }
+  return { headers: headers.flatMap(splitVia), wellFormed };
+}
+
+/** One Via a line, as SIP.js wants them; a comma cannot be inside any part of a Via we accept. */
+function splitVia(header: SipHeader): SipHeader[] {
+  if (header.name !== 'via' || !header.value.includes(',')) return [header];
+  return header.value.split(',').map((value) => ({ name: 'via', value: value.trim() }));
+}
+
+/** Undefined for a response and for what only looks like SIP. */
+export function readRequestLine(message: SipMessage): RequestLine | undefined {
+  const match = REQUEST_LINE.exec(message.startLine);
+  if (!match) return undefined;
+  const [, method = '', uri = '', version = ''] = match;
+  return { method, uri, version };
+}
+
+export function isResponse(message: SipMessage): boolean {
+  return /^SIP\/2\.0 \d{3}( |$)/i.test(message.startLine);
+}
+
+export function headerValues(message: SipMessage, name: string): string[] {
+  return message.headers.filter((header) => header.name === name).map((header) => header.value);
+}
+
+export function headerValue(message: SipMessage, name: string): string | undefined {
+  return message.headers.find((header) => header.name === name)?.value;
+}
+
+/** The message again as text for SIP.js: long names, one line per header, the body cut to length. */
+export function writeMessage(message: SipMessage): string {
+  const length = headerValue(message, 'content-length');
+  const body = length === undefined ? message.body : message.body.subarray(0, Number(length));
+  const lines = message.headers
+    .filter(({ name }) => name !== 'content-length')
+    .map(({ name, value }) => `${name}: ${value}\r\n`);
+  const head = `${message.startLine}\r\n${lines.join('')}content-length: ${body.length}\r\n\r\n`;
+  return head + body.toString('latin1');
+}

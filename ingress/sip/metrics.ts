@@ -1,0 +1,28 @@
+import { Counter, Gauge, Registry } from 'prom-client';
+
+/** Counters of the endpoint, in Prometheus' text form. */
+export class SipMetrics {
+  readonly registry = new Registry();
+  readonly dropped = new Counter({
+    name: 'trunkline_sip_dropped_total',
+    help: 'Requests not answered: scanners, rate limits.',
+    registers: [this.registry],
+  });
+  readonly refused = new Counter({
+    name: 'trunkline_sip_refused_total',
+    help: 'Requests refused, by status.',
+    labelNames: ['code'],
+    registers: [this.registry],
+  });
+  readonly ended = new Counter({
+    name: 'trunkline_sip_calls_total',
+    help: 'Calls that have ended, by reason.',
+    labelNames: ['reason'],
+    registers: [this.registry],
+  });
+  readonly active = new Gauge({
+    name: 'trunkline_sip_calls_active',
+    help: 'Calls that are up or ringing.',
+    registers: [this.registry],
+  });
+}
