@@ -1,0 +1,21 @@
+import { pino } from 'pino';
+import { loadConfig } from '../config/load-config.ts';
+import { createRehearsal } from './server.ts';
+
+const config = loadConfig({ env: process.env, cwd: process.cwd() });
+const log = pino({ name: 'rehearsal', level: config.logLevel });
+const rehearsal = await createRehearsal({
+  ...config.providers.rehearsal,
+  dataDir: config.dataDir,
+  log,
+});
+log.info({ url: rehearsal.url }, 'rehearsal providers listening');
+
+let stopping = false;
+function stop(): void {
+  if (stopping) process.exit(1);
+  stopping = true;
+  void rehearsal.close().then(() => process.exit(0));
+}
+process.on('SIGTERM', stop);
+process.on('SIGINT', stop);

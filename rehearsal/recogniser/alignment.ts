@@ -1,0 +1,128 @@
+import { DIMENSIONS, type Features } from './features.ts';
+
+/** Speakers and clocks drift by a few per cent; more than this is other speech. */
+const SLOPE = 0.12;
+/** Frames by which both ends may differ besides. */
+const SLACK = 8;
+/** Cost of staying on a frame while the other side moves on, dB: keeps paths straight. */
+const DETOUR = 0.75;
+
+/** How well a template and what was heard lie over each other. */
+export interface Alignment {
+  /** Mean distance per step along the best path, about dB. */
+  readonly distance: number;
+  /** Mean distance over the worst quarter second of the path, about dB. */
+  readonly worst: number;
+  /** Frames of the template that the path covers. */
+  readonly covered: number;
+}
+
+export interface AlignOptions {
+  /** The template may go on after what was heard: for speech that has not ended. */
+  readonly openEnd: boolean;
+  /** Give up when the mean distance is bound to exceed this, about dB. */
+  readonly limit: number;
+}
+
+/** Steps of a quarter of a second. */
+const WORST_WINDOW = 24;
+
+let costs = new Float32Array(0);
+let distances = new Float32Array(0);
+
+/**
+ * Dynamic time warping of `heard` onto `template` within a narrow band.
+ * Undefined when the lengths cannot fit or the distance is beyond the limit.
+ */
+export function align(
+  heard: Features,
+  template: Features,
+  { openEnd, limit }: AlignOptions,
+): Alignment | undefined {
+  const rows = heard.length / DIMENSIONS;
+  const columns = template.length / DIMENSIONS;
+  const band = Math.ceil(SLACK + SLOPE * rows);
+  if (rows === 0 || rows > columns + band) return undefined;
+  if (!openEnd && columns > rows + band) return undefined;
+  if (costs.length < rows * columns) {
+    costs = new Float32Array(rows * columns);
+    distances = new Float32Array(rows * columns);
+  }
+  costs.fill(Infinity, 0, rows * columns);
+  for (let row = 0; row < rows; row++) {
+    const rowBand = SLACK + SLOPE * row;
+    const first = Math.max(0, Math.floor(row - rowBand));
+    const last = Math.min(columns - 1, Math.ceil(row + rowBand));
+    let lowest = Infinity;
+    for (let column = first; column <= last; column++) {
+      const at = row * columns + column;
+      const local = frameDistance(heard, row, template, column);
+      distances[at] = local;
+      let before = row === 0 && column === 0 ? 0 : Infinity;
+      if (row > 0 && column > 0) before = costs[at - columns - 1] as number;
+      if (row > 0) before = Math.min(before, (costs[at - columns] as number) + DETOUR);
+      if (column > 0) before = Math.min(before, (costs[at - 1] as number) + DETOUR);
+      const cost = before + local;
+      costs[at] = cost;
+      if (cost < lowest) lowest = cost;
+    }
+    // A good path is cheap from the start but for a few frames of slack.
+    if (lowest > limit * (row + 1 + 2 * SLACK)) return undefined;
+  }
+  const end = openEnd ? bestEnd(rows, columns) : columns - 1;
+  return measurePath(rows, columns, end);
+}
+
+function bestEnd(rows: number, columns: number): number {
+  let best = 0;
+  let lowest = Infinity;
+  for (let column = 0; column < columns; column++) {
+    const cost = costs[(rows - 1) * columns + column] as number;
+    if (cost < lowest) {
+      lowest = cost;
+      best = column;
+    }
+  }
+  return best;
+}
+
+function measurePath(rows: number, columns: number, end: number): Alignment | undefined {
+  let row = rows - 1;
+  let column = end;
+  if (!Number.isFinite(costs[row * columns + column])) return undefined;
+  const path: number[] = [];
+  for (;;) {
+    path.push(distances[row * columns + column] as number);
+    if (row === 0 && column === 0) break;
+    const at = row * columns + column;
+    const diagonal = row > 0 && column > 0 ? (costs[at - columns - 1] as number) : Infinity;
+    const up = row > 0 ? (costs[at - columns] as number) + DETOUR : Infinity;
+    const left = column > 0 ? (costs[at - 1] as number) + DETOUR : Infinity;
+    if (diagonal <= up && diagonal <= left) {
+      row--;
+      column--;
+    } else if (up <= left) row--;
+    else column--;
+  }
+  let sum = 0;
+  let window = 0;
+  let worst = 0;
+  path.forEach((distance, index) => {
+    sum += distance * distance;
+    window += distance - (index >= WORST_WINDOW ? (path[index - WORST_WINDOW] as number) : 0);
+    const size = Math.min(index + 1, WORST_WINDOW);
+    if (size === WORST_WINDOW || index === path.length - 1) worst = Math.max(worst, window / size);
+  });
+  return { distance: Math.sqrt(sum / path.length), worst, covered: end + 1 };
+}
+
+function frameDistance(a: Features, row: number, b: Features, column: number): number {
+  let sum = 0;
+  const left = row * DIMENSIONS;
+  const right = column * DIMENSIONS;
+  for (let index = 0; index < DIMENSIONS; index++) {
+    const difference = (a[left + index] as number) - (b[right + index] as number);
+    sum += difference * difference;
+  }
+  return Math.sqrt(sum / DIMENSIONS);
+}
