@@ -41,7 +41,7 @@ const zadarma: TrunkProfile = {
   calledNumberHeader: 'CALLED_DID',
   headersToAttributes: { CALLED_DID: 'sip.h.called_did' },
   authentication: 'address',
-  refer: 'no',
+  refer: 'ask',
 };
 
 export const trunkProfiles = {
