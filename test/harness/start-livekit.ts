@@ -38,7 +38,7 @@ export async function startLivekit(
   const apiSecret = options.apiSecret ?? randomBytes(32).toString('base64url');
   const port = await findFreePorts(3);
   const yaml = localLivekitYaml(
-    { logging: { json: true, level: 'info' } },
+    { logging: { json: true, level: 'info' }, agents: { target_load: 1 } },
     {
       port,
       rtcUdpPort: rtcPort(port),
