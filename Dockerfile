@@ -5,7 +5,6 @@ FROM node:${NODE_VERSION}-bookworm-slim AS packages
 WORKDIR /app
 ENV NODE_ENV=production
 COPY package.json package-lock.json ./
-# Scripts are off but for the packages that package.json allows; .dockerignore keeps .npmrc out.
 RUN npm ci --omit=dev --no-audit --no-fund && npm cache clean --force
 
 FROM node:${NODE_VERSION}-bookworm-slim

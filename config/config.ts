@@ -29,7 +29,7 @@ export interface Config {
   readonly lines: readonly Line[];
 }
 
-export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';
+type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';
 
 export interface LiveKitConfig {
   /** ws:// or wss:// */

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { checkTogether, type Report, sipCredentials } from './check-settings.ts';
-import type { Config, LiveKitConfig, ProviderConfig } from './config.ts';
+import type { Config, LiveKitConfig, ProviderConfig, ProvidersConfig } from './config.ts';
 import { ConfigError, type Problem } from './config-error.ts';
 import { deepFreeze } from './deep-freeze.ts';
 import { loadLines } from './load-lines.ts';
@@ -80,7 +80,7 @@ function livekit(settings: Settings, dataDir: string, variables: Env): LiveKitCo
   }
 }
 
-function providers(settings: Settings): Config['providers'] {
+function providers(settings: Settings): ProvidersConfig {
   const rehearsal = { host: '127.0.0.1', port: settings.TRUNKLINE_REHEARSAL_PORT };
   const emulator = `http://${rehearsal.host}:${rehearsal.port}`;
   return {

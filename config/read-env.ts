@@ -4,7 +4,7 @@ import { parseEnv } from 'node:util';
 import type { Problem } from './config-error.ts';
 
 /** A variable's value and where it was set, so that a problem can name the place. */
-export interface EnvEntry {
+interface EnvEntry {
   readonly value: string;
   /** `environment`, or the .env file relative to the working folder. */
   readonly file: string;
