@@ -60,7 +60,7 @@ function checkNumbers(message: SipMessage): Refusal | undefined {
   if (!/^\d{1,9}$/.test(length)) return bad('Malformed Content-Length Header');
   if (Number(length) > message.body.length) return bad('Body Shorter Than Content-Length');
   const hops = headerValue(message, 'max-forwards') ?? '70';
-  if (!/^\d{1,3}$/.test(hops) || Number(hops) > 255) return bad('Malformed Max-Forwards Header');
+  if (!/^\d{1,9}$/.test(hops) || Number(hops) > 255) return bad('Malformed Max-Forwards Header');
   return undefined;
 }
 

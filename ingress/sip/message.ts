@@ -107,8 +107,9 @@ export function readRequestLine(message: SipMessage): RequestLine | undefined {
   return { method, uri, version };
 }
 
+/** Or something that only pretends to be one: never to be answered. */
 export function isResponse(message: SipMessage): boolean {
-  return /^SIP\/2\.0 \d{3}( |$)/i.test(message.startLine);
+  return /^SIP\//i.test(message.startLine);
 }
 
 export function headerValues(message: SipMessage, name: string): string[] {

@@ -100,6 +100,7 @@ export class UserAgent {
 
   /** @throws what SIP.js throws on what it did not expect */
   receiveResponse(message: SipMessage, flow: Flow): void {
+    if (!message.wellFormed || !/^SIP\/2\.0 [1-6]\d\d( |$)/i.test(message.startLine)) return;
     const parsed = Parser.parseMessage(writeMessage(message), this.#logger);
     if (!parsed || 'ruri' in parsed) return;
     this.within(flow, () => this.#core.receiveIncomingResponseFromTransport(parsed));
