@@ -1,7 +1,6 @@
 import { voice } from '@livekit/agents';
 import { AudioStream } from '@livekit/rtc-node';
-import type { AudioFrame, RemoteTrack } from '@livekit/rtc-node';
-import type { ReadableStream } from 'node:stream/web';
+import type { RemoteTrack } from '@livekit/rtc-node';
 import { STT_SAMPLE_RATE } from './deepgram-stt.ts';
 
 /**
@@ -22,6 +21,6 @@ export class CallerAudio extends voice.AudioInput {
       numChannels: 1,
       frameSizeMs: FRAME_MS,
     });
-    this.#input = this.multiStream.addInputStream(stream as unknown as ReadableStream<AudioFrame>);
+    this.#input = this.multiStream.addInputStream(stream);
   }
 }

@@ -29,12 +29,9 @@ export function waitForAnswer(
   caller: RemoteParticipant,
   signal: AbortSignal,
 ): Promise<true> {
-  return waitInRoom(
-    room,
-    signal,
-    [RoomEvent.ParticipantAttributesChanged],
-    () => caller.info.kind !== ParticipantKind.SIP || callStatus(caller) === 'active' || undefined,
-  ) as Promise<true>;
+  const answered = (): true | undefined =>
+    caller.info.kind !== ParticipantKind.SIP || callStatus(caller) === 'active' || undefined;
+  return waitInRoom(room, signal, [RoomEvent.ParticipantAttributesChanged], answered);
 }
 
 export function callStatus(participant: Participant): string | undefined {

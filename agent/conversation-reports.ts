@@ -1,5 +1,5 @@
 import { voice } from '@livekit/agents';
-import type { ModelUsage, ReportBody, Turn } from '../calls/reports.ts';
+import type { ModelUsage, ReportBody, Turn, TurnLatency } from '../calls/reports.ts';
 
 type Report = (body: ReportBody, at?: Date) => void;
 
@@ -23,13 +23,13 @@ export function reportConversation(session: voice.AgentSession, report: Report):
       ...(item.interrupted && { interrupted: true }),
       ...(metrics.startedSpeakingAt && { startedAt: rfc3339(metrics.startedSpeakingAt) }),
       ...(metrics.stoppedSpeakingAt && { endedAt: rfc3339(metrics.stoppedSpeakingAt) }),
-      latency: {
-        ...milliseconds('stt', metrics.transcriptionDelay),
-        ...milliseconds('endpointing', metrics.endOfTurnDelay),
-        ...milliseconds('llmFirstToken', metrics.llmNodeTtft),
-        ...milliseconds('ttsFirstByte', metrics.ttsNodeTtfb),
-        ...milliseconds('total', metrics.e2eLatency),
-      },
+      latency: defined({
+        stt: milliseconds(metrics.transcriptionDelay),
+        endpointing: milliseconds(metrics.endOfTurnDelay),
+        llmFirstToken: milliseconds(metrics.llmNodeTtft),
+        ttsFirstByte: milliseconds(metrics.ttsNodeTtfb),
+        total: milliseconds(metrics.e2eLatency),
+      }),
     };
     report({ type: 'turn', data: turn });
   });
@@ -38,7 +38,7 @@ export function reportConversation(session: voice.AgentSession, report: Report):
       type: 'agent.error',
       data: {
         component: componentOf(error.type),
-        message: String('error' in error ? (error.error as Error).message : error.message),
+        message: 'error' in error ? error.error.message : error.message,
         recoverable: error.recoverable,
       },
     });
@@ -78,9 +78,13 @@ export function usageOf(session: voice.AgentSession): ModelUsage[] {
 }
 
 /** LiveKit's metrics are in seconds, a record's latencies in whole milliseconds. */
-function milliseconds<K extends string>(name: K, seconds: number | undefined) {
-  if (seconds === undefined || !Number.isFinite(seconds) || seconds < 0) return {};
-  return { [name]: Math.round(seconds * 1000) } as { [P in K]: number };
+function milliseconds(seconds: number | undefined): number | undefined {
+  const known = seconds !== undefined && Number.isFinite(seconds) && seconds >= 0;
+  return known ? Math.round(seconds * 1000) : undefined;
+}
+
+function defined(latency: Record<keyof TurnLatency, number | undefined>): TurnLatency {
+  return Object.fromEntries(Object.entries(latency).filter(([, ms]) => ms !== undefined));
 }
 
 function rfc3339(seconds: number): string {

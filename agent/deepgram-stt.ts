@@ -107,7 +107,7 @@ class DeepgramStream extends stt.SpeechStream {
     const lost = Promise.withResolvers<never>();
     lost.promise.catch(() => undefined); // raced below; an unraced late loss is no news
     const keepAlive = setInterval(() => socket.send('{"type":"KeepAlive"}'), KEEP_ALIVE_MS);
-    socket.on('message', (data) => this.#onMessage(String(data)));
+    socket.on('message', (data: Buffer) => this.#onMessage(data.toString()));
     socket.once('close', (code) =>
       lost.reject(new APIConnectionError({ message: `Deepgram closed the stream (${code})` })),
     );

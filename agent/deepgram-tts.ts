@@ -171,7 +171,7 @@ class DeepgramSpeech extends tts.SynthesizeStream {
     const onMessage = (data: Buffer, isBinary: boolean) => {
       if (isBinary) put(chunks.write(new Uint8Array(data).buffer));
       else {
-        const message = Control.safeParse(parseJson(String(data))).data;
+        const message = Control.safeParse(parseJson(data.toString())).data;
         if (message?.type === 'Flushed') {
           put(chunks.flush());
           unanswered--;

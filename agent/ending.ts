@@ -1,11 +1,14 @@
 import { DisconnectReason } from '@livekit/rtc-node';
 import type { EndReason, EndedBy } from '../calls/reports.ts';
+import type { Phrases } from './phrases.ts';
 
 /** Why a job ends; the first one wins. */
 export interface Ending {
   readonly endedBy: EndedBy;
   readonly endReason: EndReason;
   readonly detail?: string;
+  /** Said to the caller before the agent hangs up. */
+  readonly farewell?: keyof Phrases;
 }
 
 /** The agent's own connection to the room ended. */

@@ -95,9 +95,7 @@ export class HostPool {
       if (host.jobs.size > 0) this.#options.onLost([...host.jobs.values()]);
       if (this.#closed) return;
       const stable = performance.now() - startedAt > STABLE_MS;
-      this.#restartMs = stable
-        ? RESTART_MS.first
-        : Math.min(this.#restartMs * 2, RESTART_MS.most);
+      this.#restartMs = stable ? RESTART_MS.first : Math.min(this.#restartMs * 2, RESTART_MS.most);
       log.error({ code, signal, calls: host.jobs.size }, 'a host died, another is started');
       setTimeout(() => !this.#closed && this.#start(), this.#restartMs);
     });

@@ -11,9 +11,11 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 import type { Logger } from 'pino';
 import { createReporter } from '../calls/reporter.ts';
+import type { AgentProfile } from '../config/config.ts';
 import type { FromHost, ToHost } from './host-messages.ts';
 import { runJob } from './job.ts';
 import type { JobDependencies, JobInfo } from './job.ts';
+import { phrasesFor } from './phrases.ts';
 import { createProviders } from './providers.ts';
 import { SpokenTexts } from './spoken-texts.ts';
 
@@ -49,12 +51,13 @@ function init({ config }: Extract<ToHost, { type: 'init' }>): JobDependencies {
   initializeLogger({ pretty: false, level: config.logLevel });
   const log: Logger = pino({ name: 'agent-host', level: config.logLevel });
   const providers = createProviders(config.providers);
-  const spokenTexts = new SpokenTexts(join(config.dataDir, 'spoken-texts'), providers.tts);
-  for (const { agent } of config.lines) {
-    if (!('text' in agent.greeting)) continue;
-    spokenTexts
-      .samples(agent, agent.greeting.text)
-      .catch((error: unknown) => log.warn({ error }, 'a greeting cannot be prepared'));
+  const spokenTexts = new SpokenTexts(join(config.dataDir, 'spoken-texts'), (profile) =>
+    providers.tts(profile),
+  );
+  for (const { agent, language } of config.lines) {
+    const texts = Object.values(phrasesFor(language));
+    if ('text' in agent.greeting) texts.unshift(agent.greeting.text);
+    void prepare(agent, texts, spokenTexts, log);
   }
   const reporter = createReporter({
     url: config.callServiceUrl,
@@ -65,6 +68,22 @@ function init({ config }: Extract<ToHost, { type: 'init' }>): JobDependencies {
     log,
   });
   return { config, reporter, providers, spokenTexts, log };
+}
+
+/** One after the other, the greeting first: providers limit how much is synthesised at once. */
+async function prepare(
+  profile: AgentProfile,
+  texts: string[],
+  spokenTexts: SpokenTexts,
+  log: Logger,
+): Promise<void> {
+  for (const text of texts) {
+    try {
+      await spokenTexts.samples(profile, text);
+    } catch (error) {
+      log.warn({ error, profile: profile.name }, 'a fixed text cannot be prepared');
+    }
+  }
 }
 
 async function run(job: JobInfo): Promise<void> {

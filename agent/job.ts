@@ -1,27 +1,24 @@
 import { voice } from '@livekit/agents';
-import {
-  Room,
-  RoomEvent,
-  TrackKind,
-  TrackPublishOptions,
-  TrackSource,
-} from '@livekit/rtc-node';
+import { Room, RoomEvent } from '@livekit/rtc-node';
 import type { RemoteParticipant } from '@livekit/rtc-node';
 import { RoomServiceClient } from 'livekit-server-sdk';
 import type { Logger } from 'pino';
 import type { Reporter } from '../calls/reporter.ts';
 import type { Correlation, ReportBody } from '../calls/reports.ts';
 import type { Config, Line } from '../config/config.ts';
-import { CallerAudio } from './caller-audio.ts';
+import { CallAgent } from './call-agent.ts';
 import { callStatus, chooseLine, waitForAnswer, waitForCaller } from './caller.ts';
 import { reportConversation, usageOf } from './conversation-reports.ts';
 import { fromCallerLeft, fromRoomDisconnect } from './ending.ts';
 import type { Ending } from './ending.ts';
-import { asFrames } from './spoken-texts.ts';
-import type { SpokenTexts } from './spoken-texts.ts';
-import { TTS_SAMPLE_RATE } from './providers.ts';
+import { watchPatience } from './patience.ts';
+import { phrasesFor } from './phrases.ts';
+import type { Phrases } from './phrases.ts';
 import type { Providers } from './providers.ts';
-import { createAgent, createSession } from './session.ts';
+import { listenToCaller, publishVoice } from './room-audio.ts';
+import { createSession } from './session.ts';
+import { asFrames, play, readWav } from './spoken-texts.ts';
+import type { SpokenTexts } from './spoken-texts.ts';
 import { endCallTool } from './tools.ts';
 
 /** What the worker hands to a host for one call. */
@@ -42,209 +39,233 @@ export interface JobDependencies {
   readonly log: Logger;
 }
 
-/** A dispatch into a room that no caller ever enters is given up after this, ms. */
+/** A dispatch into a room that no caller ever enters is given up after this. */
 const CALLER_TIMEOUT_MS = 60_000;
 /** A phone that keeps ringing although the agent is there; carriers give up after 60 to 180 s. */
 const ANSWER_TIMEOUT_MS = 180_000;
 /** Closing a session may wait for a provider that hangs; the call's record must not. */
-const CLOSE_TIMEOUT_MS = 5_000;
-/** Of audio handed to the track in advance; interrupting clears it. */
-const PLAYOUT_QUEUE_MS = 200;
+const CLOSE_TIMEOUT_MS = 2_000;
+const FAREWELL_TIMEOUT_MS = 10_000;
+const LEAVE_TIMEOUT_MS = 5_000;
+/** What a caller bears before they say "Hello?". */
+const REPLY_TIMEOUT_MS = 5_000;
+const MAX_MISSED_REPLIES = 2;
 
 /**
  * One call, from the agent joining the room to its last report. Resolves when all is reported;
  * never rejects. `signal` aborts the call (the server terminated the job).
  */
-export async function runJob(
-  info: JobInfo,
-  deps: JobDependencies,
-  signal: AbortSignal,
-): Promise<void> {
-  const log = deps.log.child({ jobId: info.id });
-  const call: Correlation = {
-    roomName: info.room.name,
-    roomSid: info.room.sid,
-    jobId: info.id,
-    workerId: info.workerId,
-  };
-  const report = (body: ReportBody, at?: Date) => deps.reporter.report(call, body, at);
-  const ended = Promise.withResolvers<Ending>();
-  const over = new AbortController();
-  void ended.promise.then(() => over.abort(new Error('the call is over')));
-  const onAbort = () =>
-    ended.resolve({ endedBy: 'system', endReason: 'service_lost', detail: 'terminated' });
-  signal.addEventListener('abort', onAbort, { once: true });
+export function runJob(info: JobInfo, deps: JobDependencies, signal: AbortSignal): Promise<void> {
+  return new Job(info, deps).run(signal);
+}
 
-  const room = new Room();
-  room.on(RoomEvent.Disconnected, (reason) => ended.resolve(fromRoomDisconnect(reason)));
-  let session: voice.AgentSession | undefined;
-  try {
-    await room.connect(info.url, info.token, { autoSubscribe: true, dynacast: false });
-    const speaker = publishVoice(room, over.signal, log);
-    const caller = await waitForCaller(
-      room,
-      AbortSignal.any([over.signal, AbortSignal.timeout(CALLER_TIMEOUT_MS)]),
-    );
-    call.participantSid = caller.sid;
-    if (caller.attributes['sip.callID']) call.sipCallId = caller.attributes['sip.callID'];
-    room.on(RoomEvent.ParticipantDisconnected, (participant) => {
-      if (participant.identity !== caller.identity) return;
-      ended.resolve(fromCallerLeft(participant.disconnectReason, callStatus(participant)));
+class Job {
+  readonly #info: JobInfo;
+  readonly #deps: JobDependencies;
+  readonly #log: Logger;
+  readonly #room = new Room();
+  readonly #call: Correlation;
+  readonly #ended = Promise.withResolvers<Ending>();
+  /** Aborted when the call is over. */
+  readonly #over = new AbortController();
+  #speaker: voice.ParticipantAudioOutput | undefined;
+  #session: voice.AgentSession | undefined;
+  #line: Line | undefined;
+
+  constructor(info: JobInfo, deps: JobDependencies) {
+    this.#info = info;
+    this.#deps = deps;
+    this.#log = deps.log.child({ jobId: info.id });
+    this.#call = {
+      roomName: info.room.name,
+      roomSid: info.room.sid,
+      jobId: info.id,
+      workerId: info.workerId,
+    };
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const terminate = () =>
+      this.#end({ endedBy: 'system', endReason: 'service_lost', detail: 'terminated' });
+    signal.addEventListener('abort', terminate, { once: true });
+    try {
+      const caller = await this.#join();
+      await this.#converse(caller);
+    } catch (error) {
+      if (!this.#over.signal.aborted) {
+        this.#log.error({ error }, 'the call failed');
+        this.#end({
+          endedBy: 'system',
+          endReason: this.#room.isConnected ? 'no_answer' : 'service_lost',
+          detail: (error as Error).message,
+        });
+      }
+    }
+    const ending = await this.#ended.promise;
+    signal.removeEventListener('abort', terminate);
+    await this.#finish(ending);
+  }
+
+  /** The first ending is the one that counts. */
+  #end(ending: Ending): void {
+    this.#ended.resolve(ending);
+    this.#over.abort(new Error('the call is over'));
+  }
+
+  #report(body: ReportBody): void {
+    this.#deps.reporter.report(this.#call, body);
+  }
+
+  async #join(): Promise<RemoteParticipant> {
+    const { url, token } = this.#info;
+    this.#room.on(RoomEvent.Disconnected, (reason) => this.#end(fromRoomDisconnect(reason)));
+    await this.#room.connect(url, token, { autoSubscribe: true, dynacast: false });
+    this.#speaker = publishVoice(this.#room, this.#over.signal, this.#log);
+    const caller = await waitForCaller(this.#room, this.#within(CALLER_TIMEOUT_MS));
+    if (caller.sid) this.#call.participantSid = caller.sid;
+    const sipCallId = caller.attributes['sip.callID'];
+    if (sipCallId) this.#call.sipCallId = sipCallId;
+    this.#room.on(RoomEvent.ParticipantDisconnected, (gone) => {
+      if (gone.identity !== caller.identity) return;
+      this.#end(fromCallerLeft(gone.disconnectReason, callStatus(gone)));
     });
+    return caller;
+  }
 
-    const line = chooseLine(deps.config, info.metadata, caller.attributes);
+  async #converse(caller: RemoteParticipant): Promise<void> {
+    const { config, providers } = this.#deps;
+    const line = chooseLine(config, this.#info.metadata, caller.attributes);
     if (!line) throw new Error('no line has the number that was dialled');
-    report({
+    this.#line = line;
+    this.#report({
       type: 'agent.started',
       data: {
-        agentName: deps.config.agentName,
+        agentName: config.agentName,
         profile: line.agent.name,
         profileVersion: line.agent.version,
         line: line.name,
         pipeline: 'cascade',
       },
     });
-    session = createSession(line, deps.providers);
-    reportConversation(session, report);
+    const session = createSession(line, providers);
+    this.#session = session;
+    reportConversation(session, (body) => this.#report(body));
     session.on(voice.AgentSessionEventTypes.Close, ({ error }) => {
-      if (error) {
-        ended.resolve({ endedBy: 'system', endReason: 'provider_failure', detail: error.type });
-      }
+      if (error) this.#end(providerFailure(error.type));
     });
-    session.output.audio = speaker;
-    session.input.audio = listenToCaller(room, caller, log);
-    speaker.once(voice.AudioOutput.EVENT_PLAYBACK_STARTED, () =>
-      report({ type: 'agent.first_audio', data: {} }),
+    session.input.audio = listenToCaller(this.#room, caller, this.#log);
+    session.output.audio = this.#speaker as voice.ParticipantAudioOutput;
+    session.output.audio.once(voice.AudioOutput.EVENT_PLAYBACK_STARTED, () =>
+      this.#report({ type: 'agent.first_audio', data: {} }),
     );
-    const hangUp = (ending: Ending) => ended.resolve(ending);
-    await session.start({
-      agent: createAgent(line, [
-        endCallTool(() => hangUp({ endedBy: 'agent', endReason: 'agent_hangup' })),
-      ]),
-      record: false,
-    });
-    await waitForAnswer(
-      room,
-      caller,
-      AbortSignal.any([over.signal, AbortSignal.timeout(ANSWER_TIMEOUT_MS)]),
+    const hangUp = () => this.#end({ endedBy: 'agent', endReason: 'agent_hangup' });
+    await session.start({ agent: new CallAgent(line, [endCallTool(hangUp)]), record: false });
+    await waitForAnswer(this.#room, caller, this.#within(ANSWER_TIMEOUT_MS));
+    this.#watch(session, line);
+    await this.#greet(session, line);
+    await this.#ended.promise;
+  }
+
+  async #greet(session: voice.AgentSession, line: Line): Promise<void> {
+    const { greeting } = line.agent;
+    if ('text' in greeting) return this.#say(session, greeting.text);
+    session.say('(the recorded greeting)', { audio: asFrames(await readWav(greeting.wav)) });
+  }
+
+  /** A text that is the same in every call: its audio is there already, whatever the TTS does. */
+  async #say(session: voice.AgentSession, text: string): Promise<void> {
+    try {
+      const samples = await this.#deps.spokenTexts.samples((this.#line as Line).agent, text);
+      if (!this.#over.signal.aborted) session.say(text, { audio: asFrames(samples) });
+    } catch (error) {
+      this.#log.warn({ error }, 'a fixed text cannot be synthesised');
+      this.#end(providerFailure('tts_error'));
+    }
+  }
+
+  /** Nobody is left in silence, and no call lasts for ever. */
+  #watch(session: voice.AgentSession, line: Line): void {
+    const { signal } = this.#over;
+    const { maxDurationSeconds, idleSeconds } = line.agent.limits;
+    const phrases = phrasesFor(line.language);
+    const tooLong = setTimeout(
+      () => this.#end({ endedBy: 'system', endReason: 'max_duration', farewell: 'goodbye' }),
+      maxDurationSeconds * 1000,
     );
-    await greet(session, line, deps, log);
-    watchLimits(session, line, hangUp, over.signal);
-    await ended.promise;
-  } catch (error) {
-    if (!over.signal.aborted) {
-      log.error({ error }, 'the call failed');
-      ended.resolve({
-        endedBy: 'system',
-        endReason: room.isConnected ? 'no_answer' : 'service_lost',
-        detail: String((error as Error).message),
-      });
+    signal.addEventListener('abort', () => clearTimeout(tooLong), { once: true });
+    const options = {
+      replyTimeoutMs: REPLY_TIMEOUT_MS,
+      maxMissed: MAX_MISSED_REPLIES,
+      onMissed: () => {
+        session.interrupt();
+        void this.#say(session, phrases.repeat);
+      },
+      onGivenUp: () => this.#end(providerFailure('no reply')),
+      idleMs: idleSeconds * 1000,
+      onSilence: (times: number) => {
+        if (times === 1) void this.#say(session, phrases.stillThere);
+        else this.#end({ endedBy: 'agent', endReason: 'idle', farewell: 'goodbye' });
+      },
+    };
+    watchPatience(session, options, signal);
+  }
+
+  /** What must be known is reported before anything that may hang or be killed. */
+  async #finish(ending: Ending): Promise<void> {
+    const { farewell, ...reported } = ending;
+    if (this.#session) {
+      await settle(this.#session.close(), CLOSE_TIMEOUT_MS); // its last turn is reported by this
+      this.#report({ type: 'usage', data: { models: usageOf(this.#session) } });
     }
-  } finally {
-    signal.removeEventListener('abort', onAbort);
-    const ending = await ended.promise;
-    // Before anything that may hang or be killed: what must not be lost is written first.
-    if (session) report({ type: 'usage', data: { models: usageOf(session) } });
-    report({ type: 'agent.ended', data: ending });
-    log.info({ ...ending }, 'the call ended');
-    await leave(room, session, ending, deps.config, log);
+    if (farewell && this.#room.isConnected) await this.#bid(farewell);
+    this.#report({ type: 'agent.ended', data: reported });
+    this.#log.info(reported, 'the call ended');
+    await settle(this.#leave(ending), LEAVE_TIMEOUT_MS);
   }
-}
 
-/** Publishes at once: the ingress answers the phone when this track is live. */
-function publishVoice(room: Room, signal: AbortSignal, log: Logger): voice.ParticipantAudioOutput {
-  const speaker = new voice.ParticipantAudioOutput(room, {
-    sampleRate: TTS_SAMPLE_RATE,
-    numChannels: 1,
-    queueSizeMs: PLAYOUT_QUEUE_MS,
-    trackPublishOptions: new TrackPublishOptions({
-      source: TrackSource.SOURCE_MICROPHONE,
-      dtx: false, // a gap at the start of each reply would cost the first syllable
-      red: false, // between servers, not over a radio link
-    }),
-  });
-  speaker.start(signal).catch((error: unknown) => log.error({ error }, 'the voice track failed'));
-  return speaker;
-}
-
-function listenToCaller(room: Room, caller: RemoteParticipant, log: Logger): CallerAudio {
-  const audio = new CallerAudio();
-  const listen = (track: Parameters<CallerAudio['listenTo']>[0]) => {
-    audio.listenTo(track).catch((error: unknown) => log.error({ error }, 'cannot hear the caller'));
-  };
-  room.on(RoomEvent.TrackSubscribed, (track, _publication, participant) => {
-    if (participant.identity === caller.identity && track.kind === TrackKind.KIND_AUDIO) {
-      listen(track);
+  async #bid(farewell: keyof Phrases): Promise<void> {
+    const { spokenTexts } = this.#deps;
+    if (!this.#line || !this.#speaker) return;
+    try {
+      const text = phrasesFor(this.#line.language)[farewell];
+      const samples = await spokenTexts.samples(this.#line.agent, text);
+      await play(samples, this.#speaker, FAREWELL_TIMEOUT_MS);
+    } catch (error) {
+      this.#log.warn({ error }, 'the caller is released without a word');
     }
-  });
-  for (const { track, kind } of caller.trackPublications.values()) {
-    if (track && kind === TrackKind.KIND_AUDIO) listen(track);
   }
-  return audio;
-}
 
-async function greet(
-  session: voice.AgentSession,
-  line: Line,
-  { spokenTexts }: JobDependencies,
-  log: Logger,
-): Promise<void> {
-  const { greeting } = line.agent;
-  if (!('text' in greeting)) throw new Error('a wav greeting is not supported yet');
-  try {
-    const samples = await spokenTexts.samples(line.agent, greeting.text);
-    session.say(greeting.text, { audio: asFrames(samples) });
-  } catch (error) {
-    log.warn({ error }, 'the greeting is not ready, it is synthesised in the call');
-    session.say(greeting.text);
+  /** Frees everything. The room goes too, which hangs up the phone, when the caller is in it yet. */
+  async #leave(ending: Ending): Promise<void> {
+    const { url, apiKey, apiSecret } = this.#deps.config.livekit;
+    const { name } = this.#info.room;
+    if (ending.endReason !== 'room_deleted' && ending.endReason !== 'service_lost') {
+      const rooms = new RoomServiceClient(url.replace(/^ws/, 'http'), apiKey, apiSecret);
+      await rooms
+        .deleteRoom(name)
+        .catch((error: unknown) => this.#log.warn({ error }, 'the room cannot be deleted'));
+    }
+    await Promise.allSettled([
+      this.#room.disconnect(),
+      this.#session?.stt?.close(),
+      this.#session?.tts?.close(),
+    ]);
+    await this.#speaker?.close();
+  }
+
+  #within(ms: number): AbortSignal {
+    return AbortSignal.any([this.#over.signal, AbortSignal.timeout(ms)]);
   }
 }
 
-function watchLimits(
-  session: voice.AgentSession,
-  line: Line,
-  hangUp: (ending: Ending) => void,
-  signal: AbortSignal,
-): void {
-  const timer = setTimeout(
-    () => hangUp({ endedBy: 'system', endReason: 'max_duration' }),
-    line.agent.limits.maxDurationSeconds * 1000,
-  );
-  signal.addEventListener('abort', () => clearTimeout(timer));
-  session.on(voice.AgentSessionEventTypes.UserStateChanged, ({ newState }) => {
-    if (newState === 'away') hangUp({ endedBy: 'agent', endReason: 'idle' });
-  });
+function providerFailure(detail: string): Ending {
+  return { endedBy: 'system', endReason: 'provider_failure', detail, farewell: 'trouble' };
 }
 
-/** Frees everything, and hangs up the phone when it was not the caller who did. */
-async function leave(
-  room: Room,
-  session: voice.AgentSession | undefined,
-  ending: Ending,
-  config: Config,
-  log: Logger,
-): Promise<void> {
-  const { url, apiKey, apiSecret } = config.livekit;
-  const roomName = room.name;
-  const othersRemain = room.isConnected && room.remoteParticipants.size > 0;
-  const roomIsGone = ending.endReason === 'room_deleted';
-  const rooms = new RoomServiceClient(url.replace(/^ws/, 'http'), apiKey, apiSecret);
-  await Promise.allSettled([
-    (othersRemain || ending.endedBy === 'caller') && roomName && !roomIsGone
-      ? rooms.deleteRoom(roomName)
-      : undefined,
-    session && Promise.race([close(session), timeout(CLOSE_TIMEOUT_MS)]),
-  ]);
-  await Promise.race([room.disconnect(), timeout(CLOSE_TIMEOUT_MS)]).catch((error: unknown) =>
-    log.warn({ error }, 'leaving the room failed'),
-  );
-}
-
-async function close(session: voice.AgentSession): Promise<void> {
-  await session.close();
-  await Promise.allSettled([session.stt?.close(), session.tts?.close()]);
-}
-
-function timeout(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms).unref());
+/** Waits for it, but not longer than `ms`. */
+async function settle(work: Promise<unknown>, ms: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise((resolve) => (timer = setTimeout(resolve, ms)));
+  await Promise.race([work.catch(() => undefined), timeout]);
+  clearTimeout(timer);
 }

@@ -1,5 +1,4 @@
 import { inference, voice } from '@livekit/agents';
-import type { llm } from '@livekit/agents';
 import type { Line } from '../config/config.ts';
 import type { Providers } from './providers.ts';
 
@@ -23,19 +22,20 @@ const TELEPHONE_VAD = {
 
 /** The pipeline of one conversation, not yet started and without audio. */
 export function createSession(line: Line, providers: Providers): voice.AgentSession {
-  const { turns, limits } = line.agent;
+  const { turns } = line.agent;
   return new voice.AgentSession({
     stt: providers.stt(line),
     llm: providers.llm(line.agent),
     tts: providers.tts(line.agent),
     vad: new inference.VAD(TELEPHONE_VAD),
     aecWarmupDuration: ECHO_CONVERGENCE_MS,
-    userAwayTimeout: limits.idleSeconds,
+    userAwayTimeout: null, // patience.ts watches silence
     connOptions: {
       // A caller is unheard while the STT is away: be quick, and give up only after a while.
       sttConnOptions: { maxRetry: 20, retryIntervalMs: 250, timeoutMs: 5_000 },
       llmConnOptions: { maxRetry: 1, retryIntervalMs: 100, timeoutMs: 8_000 },
       ttsConnOptions: { maxRetry: 1, retryIntervalMs: 100, timeoutMs: 5_000 },
+      maxUnrecoverableErrors: Infinity, // patience.ts decides when to give up, and says so
     },
     turnHandling: {
       turnDetection: turns.detection,
@@ -51,8 +51,4 @@ export function createSession(line: Line, providers: Providers): voice.AgentSess
       preemptiveGeneration: { enabled: turns.preemptiveGeneration, preemptiveTts: true },
     },
   });
-}
-
-export function createAgent(line: Line, tools: llm.FunctionTool[]): voice.Agent {
-  return new voice.Agent({ instructions: line.agent.instructions, tools });
 }

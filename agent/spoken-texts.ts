@@ -1,9 +1,12 @@
-import type { tts } from '@livekit/agents';
+import type { tts, voice } from '@livekit/agents';
 import { AudioFrame } from '@livekit/rtc-node';
 import { createHash } from 'node:crypto';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ReadableStream } from 'node:stream/web';
+import { setTimeout as delay } from 'node:timers/promises';
+// oxlint-disable-next-line import/default -- CommonJS, and its types say otherwise
+import wavefile from 'wavefile';
 import type { AgentProfile } from '../config/config.ts';
 import { TTS_SAMPLE_RATE } from './providers.ts';
 
@@ -26,7 +29,9 @@ export class SpokenTexts {
 
   /** PCM of `text` at `TTS_SAMPLE_RATE`; rejects when the TTS fails, and tries again next time. */
   samples(profile: AgentProfile, text: string): Promise<Int16Array> {
-    const key = createHash('sha256').update(JSON.stringify([profile.tts, text])).digest('hex');
+    const key = createHash('sha256')
+      .update(JSON.stringify([profile.tts, text]))
+      .digest('hex');
     const known = this.#samples.get(key);
     if (known) return known;
     const made = this.#load(join(this.#folder, `${key.slice(0, 32)}.pcm`), profile, text);
@@ -39,7 +44,8 @@ export class SpokenTexts {
     const saved = await readFile(file).catch(() => undefined);
     if (saved) return new Int16Array(new Uint8Array(saved).buffer);
     const voice = this.#makeVoice(profile);
-    const samples = await synthesise(text, voice).finally(() => voice.close());
+    const samples = await synthesise(text, voice);
+    await voice.close();
     await mkdir(this.#folder, { recursive: true });
     const temporary = `${file}.${process.pid}`;
     await writeFile(temporary, new Uint8Array(samples.buffer));
@@ -50,18 +56,38 @@ export class SpokenTexts {
 
 /** As `AgentSession.say(text, { audio })` wants it. */
 export function asFrames(samples: Int16Array): ReadableStream<AudioFrame> {
-  let at = 0;
-  return new ReadableStream<AudioFrame>({
-    pull: (controller) => {
-      if (at >= samples.length) {
-        controller.close();
-        return;
-      }
-      const piece = samples.slice(at, at + FRAME_SAMPLES);
-      at += FRAME_SAMPLES;
-      controller.enqueue(new AudioFrame(piece, TTS_SAMPLE_RATE, 1, piece.length));
-    },
-  });
+  return ReadableStream.from(frames(samples));
+}
+
+/** Plays to the end, with or without a session; at most `timeoutMs`. */
+export async function play(
+  samples: Int16Array,
+  speaker: voice.AudioOutput,
+  timeoutMs: number,
+): Promise<void> {
+  const played = (async () => {
+    for (const frame of frames(samples)) await speaker.captureFrame(frame);
+    speaker.flush();
+    await speaker.waitForPlayout();
+  })();
+  await Promise.race([played, delay(timeoutMs, undefined, { ref: false })]);
+}
+
+function* frames(samples: Int16Array): Generator<AudioFrame> {
+  for (let at = 0; at < samples.length; at += FRAME_SAMPLES) {
+    const piece = samples.slice(at, at + FRAME_SAMPLES);
+    yield new AudioFrame(piece, TTS_SAMPLE_RATE, 1, piece.length);
+  }
+}
+
+/** PCM at `TTS_SAMPLE_RATE` of any WAV file. */
+export async function readWav(file: string): Promise<Int16Array> {
+  // oxlint-disable-next-line import/no-named-as-default-member -- as above
+  const wav = new wavefile.WaveFile(await readFile(file));
+  wav.toBitDepth('16');
+  wav.toSampleRate(TTS_SAMPLE_RATE);
+  const samples = wav.getSamples(false, Int16Array) as unknown as Int16Array | Int16Array[];
+  return Array.isArray(samples) ? (samples[0] ?? new Int16Array()) : samples;
 }
 
 async function synthesise(text: string, voice: tts.TTS): Promise<Int16Array> {

@@ -1,0 +1,45 @@
+import { voice } from '@livekit/agents';
+import { RoomEvent, TrackKind, TrackPublishOptions, TrackSource } from '@livekit/rtc-node';
+import type { RemoteParticipant, RemoteTrack, Room } from '@livekit/rtc-node';
+import type { Logger } from 'pino';
+import { CallerAudio } from './caller-audio.ts';
+import { TTS_SAMPLE_RATE } from './providers.ts';
+
+/** Of audio handed to the track in advance, ms; interrupting clears it. */
+const PLAYOUT_QUEUE_MS = 200;
+
+/** Publishes at once: the ingress answers the phone when this track is live. */
+export function publishVoice(
+  room: Room,
+  signal: AbortSignal,
+  log: Logger,
+): voice.ParticipantAudioOutput {
+  const speaker = new voice.ParticipantAudioOutput(room, {
+    sampleRate: TTS_SAMPLE_RATE,
+    numChannels: 1,
+    queueSizeMs: PLAYOUT_QUEUE_MS,
+    trackPublishOptions: new TrackPublishOptions({
+      source: TrackSource.SOURCE_MICROPHONE,
+      dtx: false, // a gap at the start of each reply would cost the first syllable
+      red: false, // between servers, not over a radio link
+    }),
+  });
+  speaker.start(signal).catch((error: unknown) => log.error({ error }, 'the voice track failed'));
+  return speaker;
+}
+
+/** Follows the caller's audio track, also when it is published anew. */
+export function listenToCaller(room: Room, caller: RemoteParticipant, log: Logger): CallerAudio {
+  const audio = new CallerAudio();
+  const listen = (track: RemoteTrack) => {
+    audio.listenTo(track).catch((error: unknown) => log.error({ error }, 'cannot hear the caller'));
+  };
+  room.on(RoomEvent.TrackSubscribed, (track, _publication, participant) => {
+    const isCaller = participant.identity === caller.identity;
+    if (isCaller && track.kind === TrackKind.KIND_AUDIO) listen(track);
+  });
+  for (const { track, kind } of caller.trackPublications.values()) {
+    if (track && kind === TrackKind.KIND_AUDIO) listen(track);
+  }
+  return audio;
+}
