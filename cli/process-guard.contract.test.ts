@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { expect, test } from 'vitest';
+import { isGroupRunning } from '../test/harness/is-running.ts';
 import { waitFor } from '../test/harness/wait-for.ts';
 
 /** Starts three children under a guard, releases the last and says their pids. */
@@ -25,20 +26,10 @@ test('children end when their parent is killed with -9, deaf ones too', async ()
   });
   const [line] = (await once(createInterface(parent.stdout), 'line')) as [string];
   const [polite, deaf, released] = JSON.parse(line) as [number, number, number];
-  expect([polite, deaf, released].map(isAlive)).toEqual([true, true, true]);
+  expect([polite, deaf, released].map(isGroupRunning)).toEqual([true, true, true]);
 
   parent.kill('SIGKILL');
-  await waitFor(() => !isAlive(polite) && !isAlive(deaf), { timeout: 15_000 });
-  expect(isAlive(released)).toBe(true);
+  await waitFor(() => !isGroupRunning(polite) && !isGroupRunning(deaf), { timeout: 15_000 });
+  expect(isGroupRunning(released)).toBe(true);
   process.kill(-released, 'SIGKILL');
 });
-
-/** Of a process group, so that a leader's children count. */
-function isAlive(group: number): boolean {
-  try {
-    process.kill(-group, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}

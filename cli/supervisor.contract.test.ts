@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { isRunning } from '../test/harness/is-running.ts';
 import { waitFor } from '../test/harness/wait-for.ts';
 import { findFreePorts } from './free-ports.ts';
 import { createProcessGuard } from './process-guard.ts';
@@ -107,12 +108,3 @@ test('a process that does not heed SIGTERM is killed after the grace', async () 
   await supervised.stop(200);
   expect(isRunning(pid)).toBe(false);
 });
-
-/** Dead but unreaped processes do not run. */
-function isRunning(pid: number): boolean {
-  try {
-    return !/\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
-  } catch {
-    return false;
-  }
-}

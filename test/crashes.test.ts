@@ -1,0 +1,107 @@
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { ProcessName } from '../cli/stack.ts';
+import { Voice } from '../rehearsal/voice/voice.ts';
+import { finalRecord, said } from './harness/call-records.ts';
+import { startCall } from './harness/simulated-caller.ts';
+import { useTestStack } from './harness/use-test-stack.ts';
+import { waitFor } from './harness/wait-for.ts';
+
+const stackOf = useTestStack();
+const WORDS = ["I'd like to book a table.", 'For four people.'];
+
+let voice: Voice;
+beforeAll(() => {
+  voice = new Voice(stackOf().dataDir);
+});
+afterAll(() => voice.close());
+
+test('kill -9 of the agent worker: its calls go on, and it comes back', async () => {
+  const from = '+12025550301';
+  const call = startCall(stackOf(), voice, { from, say: WORDS });
+  await call.heard(1);
+  await killAndWait('agent');
+  const { outcome, turns } = await call.result;
+  expect({ outcome, missed: turns.some(({ missed }) => missed) }).toEqual({
+    outcome: 'completed',
+    missed: false,
+  });
+  const record = await finalRecord(stackOf(), from);
+  expect(record).toMatchObject({ endedBy: 'caller', endReason: 'caller_hangup' });
+  expect(said(record, 'caller')).toEqual(WORDS);
+  await expectNextCallWorks('+12025550302');
+});
+
+test('kill -9 of the process that holds the conversation: an apology, and the record says why', async () => {
+  const from = '+12025550303';
+  const call = startCall(stackOf(), voice, { from, hangUpAfterMs: 60_000 });
+  await call.heard(1);
+  for (const host of childrenOf(pidOf('agent'))) process.kill(host, 'SIGKILL');
+  const { endedBy } = await call.result;
+  // Not left in silence: the endpoint hangs up, after it has said why.
+  expect(endedBy).toBe('agent');
+  expect(call.events.filter(({ type }) => type === 'heard').length).toBeGreaterThanOrEqual(2);
+  const record = await finalRecord(stackOf(), from);
+  expect(record).toMatchObject({ endedBy: 'system', endReason: 'agent_lost' });
+  await expectNextCallWorks('+12025550304');
+});
+
+test('kill -9 of the call service: callers notice nothing, the record is whole', async () => {
+  const from = '+12025550305';
+  const call = startCall(stackOf(), voice, { from, say: WORDS });
+  await call.heard(1);
+  await killAndWait('api');
+  expect((await call.result).turns.map(({ missed }) => missed)).toEqual([false, false]);
+  const record = await finalRecord(stackOf(), from, 90_000);
+  expect(record).toMatchObject({ endedBy: 'caller', endReason: 'caller_hangup' });
+  expect(said(record, 'caller')).toEqual(WORDS);
+  expect(said(record, 'agent').length).toBeGreaterThanOrEqual(3);
+  await expectNextCallWorks('+12025550306');
+});
+
+test('kill -9 of the SIP endpoint: the record ends and says why', async () => {
+  const from = '+12025550307';
+  const call = startCall(stackOf(), voice, { from, hangUpAfterMs: 60_000 });
+  await call.heard(1);
+  await killAndWait('ingress');
+  call.hangUp();
+  await call.result;
+  const record = await finalRecord(stackOf(), from, 90_000);
+  expect(record.state).toBe('ended');
+  expect(record.endedBy).toBe('system');
+  expect(['service_lost', 'trunk_failure', 'media_timeout']).toContain(record.endReason);
+  await expectNextCallWorks('+12025550308');
+});
+
+function pidOf(name: ProcessName): number {
+  const pid = stackOf().processes.get(name)?.pid;
+  if (pid === undefined) throw new Error(`${name} does not run`);
+  return pid;
+}
+
+/** Resolves when the process runs again and is ready, and no other was hurt. */
+async function killAndWait(name: ProcessName): Promise<void> {
+  const others = [...stackOf().processes.values()].filter((other) => other.name !== name);
+  const before = others.map(({ pid }) => pid);
+  const supervised = stackOf().processes.get(name);
+  const { restarts = 0 } = supervised ?? {};
+  process.kill(pidOf(name), 'SIGKILL');
+  await waitFor(() => supervised?.restarts === restarts + 1 && supervised.state === 'ready', {
+    timeout: 30_000,
+    what: `${name} to be started again`,
+  });
+  expect(others.map(({ pid }) => pid)).toEqual(before);
+}
+
+async function expectNextCallWorks(from: string): Promise<void> {
+  const { outcome, turns } = await startCall(stackOf(), voice, { from, say: ['Hello.'] }).result;
+  expect({ outcome, missed: turns.map(({ missed }) => missed) }).toEqual({
+    outcome: 'completed',
+    missed: [false],
+  });
+  expect(await finalRecord(stackOf(), from)).toMatchObject({ endReason: 'caller_hangup' });
+}
+
+function childrenOf(pid: number): number[] {
+  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').map(Number);
+}

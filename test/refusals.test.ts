@@ -1,0 +1,54 @@
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { Voice } from '../rehearsal/voice/voice.ts';
+import { callsFrom, finalRecord } from './harness/call-records.ts';
+import { callWithSipp } from './harness/call-with-sipp.ts';
+import { startCall } from './harness/simulated-caller.ts';
+import { useTestStack } from './harness/use-test-stack.ts';
+
+/** No agent worker: nobody will ever come. */
+const stackOf = useTestStack({
+  only: ['livekit', 'api', 'ingress'],
+  env: {
+    TRUNKLINE_CONFIG: fileURLToPath(new URL('fixtures/one-line.yaml', import.meta.url)),
+    TRUNKLINE_SIP_ANSWER_TIMEOUT_MS: '2000',
+  },
+});
+
+let voice: Voice;
+beforeAll(() => {
+  voice = new Voice(stackOf().dataDir);
+});
+afterAll(() => voice.close());
+
+test('no agent: the caller hears an apology, and the record says no_agent', async () => {
+  const from = '+12025550401';
+  const call = startCall(stackOf(), voice, {
+    from,
+    to: `sip:+12025550100@${stackOf().sip}`,
+    hangUpAfterMs: 60_000,
+  });
+  const result = await call.result;
+  expect(result).toMatchObject({ outcome: 'completed', code: 200, endedBy: 'agent' });
+  expect(result.finalStatusMs).toBeGreaterThanOrEqual(2000);
+  const [spoken] = call.events.filter((event) => event.type === 'heard');
+  expect(spoken?.seconds).toBeGreaterThan(1);
+  expect(await finalRecord(stackOf(), from)).toMatchObject({
+    endedBy: 'system',
+    endReason: 'no_agent',
+    line: 'main',
+  });
+});
+
+test('a number that no line has: 404, and no call', async () => {
+  const from = '+12025550402';
+  await callWithSipp({
+    endpoint: stackOf().sip,
+    to: '+12025559999',
+    from: `<sip:${from}@127.0.0.1>`,
+    speech: new Int16Array(0),
+    seconds: 1,
+    status: 404,
+  });
+  expect(await callsFrom(stackOf(), from)).toEqual([]);
+});

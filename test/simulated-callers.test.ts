@@ -1,0 +1,69 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { CallResult } from '../rehearsal/caller/call-events.ts';
+import { placeCall } from '../rehearsal/caller/place-call.ts';
+import { Voice } from '../rehearsal/voice/voice.ts';
+import { finalRecord, said } from './harness/call-records.ts';
+import { RATE } from './harness/caller-speech.ts';
+import { useTestStack } from './harness/use-test-stack.ts';
+
+const CALL = fileURLToPath(new URL('../rehearsal/caller/main.ts', import.meta.url));
+const stackOf = useTestStack({ env: { TRUNKLINE_MAX_CALLS: '12' } });
+
+let voice: Voice;
+beforeAll(() => {
+  voice = new Voice(stackOf().dataDir);
+});
+afterAll(() => voice.close());
+
+test('npm run call: a table is booked', async () => {
+  const { dataDir, sip } = stackOf();
+  const port = sip.split(':')[1];
+  const record = join(dataDir, 'call.wav');
+  const child = spawn(process.execPath, [CALL, '--json', '--record', record], {
+    env: { ...process.env, TRUNKLINE_SIP_PORT: port, TRUNKLINE_DATA_DIR: dataDir },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let output = '';
+  child.stdout.setEncoding('utf8').on('data', (chunk: string) => (output += chunk));
+  const [code] = (await once(child, 'close')) as [number];
+  const lines = output
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as unknown);
+  const result = lines.at(-1) as CallResult;
+  expect(result.turns.filter(({ missed }) => missed)).toEqual([]);
+  expect(result.outcome).toBe('completed');
+  expect(code).toBe(0);
+
+  const call = await finalRecord(stackOf(), '+12025550123');
+  expect(call).toMatchObject({ state: 'ended', to: '+10000000000' });
+  expect(said(call, 'caller')).toEqual(result.turns.map(({ text }) => text));
+  expect(said(call, 'agent').join(' ')).toContain('Anna');
+});
+
+test('ten calls at once: none lost, none silent', async () => {
+  const callers = Array.from({ length: 10 }, (_, index) => `+1202555${String(200 + index)}0`);
+  const results = await Promise.all(
+    callers.map((from) =>
+      placeCall({
+        to: `sip:+12025550199@${stackOf().sip}`,
+        from,
+        say: ["I'd like to book a table.", 'For two people.'],
+        voice: (text) => voice.speak(text, { speaker: 'caller', sampleRate: RATE }),
+      }),
+    ),
+  );
+  expect(results.map(({ outcome }) => outcome)).toEqual(callers.map(() => 'completed'));
+  expect(results.flatMap(({ turns }) => turns.filter(({ missed }) => missed))).toEqual([]);
+
+  for (const from of callers) {
+    const call = await finalRecord(stackOf(), from);
+    expect(call).toMatchObject({ from, state: 'ended', endReason: 'caller_hangup' });
+    expect(said(call, 'caller')).toEqual(["I'd like to book a table.", 'For two people.']);
+    expect(said(call, 'agent').length).toBeGreaterThanOrEqual(3);
+  }
+});
