@@ -1,0 +1,37 @@
+import { expect, test } from 'vitest';
+import type { Config, Line } from '../config/config.ts';
+import { chooseLine } from './caller.ts';
+
+const line = (name: string, ...numbers: string[]) => ({ name, numbers }) as unknown as Line;
+const config = {
+  lines: [line('novofon', '+73433009243'), line('shop', '+15551230000'), line('anything', '*')],
+  sip: { trunk: { country: 'RU' } },
+} as unknown as Config;
+
+const choose = (metadata: string, attributes: Record<string, string> = {}) =>
+  chooseLine(config, metadata, attributes)?.name;
+
+test('the dispatch names the line', () => {
+  expect(choose('{"line":"shop"}', { 'sip.trunkPhoneNumber': '+73433009243' })).toBe('shop');
+});
+
+test("Novofon's header counts, not the account in the Request-URI", () => {
+  const attributes = { 'sip.h.called_did': '73433009243', 'sip.trunkPhoneNumber': '878725' };
+  expect(choose('', attributes)).toBe('novofon');
+});
+
+test('the number of the trunk counts where there is no header', () => {
+  expect(choose('', { 'sip.trunkPhoneNumber': '+15551230000' })).toBe('shop');
+});
+
+test("other systems' metadata is no obstacle", () => {
+  expect(choose('{"m":1}', { 'sip.trunkPhoneNumber': '+15551230000' })).toBe('shop');
+  expect(choose('not json')).toBe('anything');
+  expect(choose('{"line":"unknown"}')).toBe('anything');
+  expect(choose('{"line":5,"called":"+15551230000"}')).toBe('anything');
+});
+
+test('without a line for everything else an unknown number has none', () => {
+  const strict = { ...config, lines: config.lines.slice(0, 2) };
+  expect(chooseLine(strict, '', { 'sip.trunkPhoneNumber': '+499999' })).toBeUndefined();
+});
