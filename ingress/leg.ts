@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events';
+import { performance } from 'node:perf_hooks';
 import type { ReadableStreamDefaultReader } from 'node:stream/web';
 import { setTimeout as delay } from 'node:timers/promises';
 import {
@@ -148,8 +149,12 @@ export class RoomLeg extends EventEmitter<RoomLegEvents> {
     this.#listen();
     // The server publishes a track when its first packet is there, so a caller of whom nothing has
     // been heard yet is silence: the agent can subscribe while the call still rings.
+    const start = performance.now();
+    let written = 0;
     this.#silence = setInterval(() => {
-      this.#capture(new Int16Array(CAPTURE_SAMPLES));
+      // As much as time has passed, or the agent's jitter buffer takes us for a slow line.
+      const elapsed = performance.now() - start;
+      for (; written < elapsed; written += 10) this.#capture(new Int16Array(CAPTURE_SAMPLES));
     }, FRAME_MS);
   }
 

@@ -68,7 +68,12 @@ export class RtpSender {
     if (this.#due === undefined) return Infinity;
     if (this.#dtmf.active) return this.#due;
     if (this.#queue.length >= this.#samples) return this.#due - this.#format.ptime;
-    return this.#talking ? this.#due + GRACE : this.#due;
+    return this.#silenceAt;
+  }
+
+  get #silenceAt(): number {
+    const expecting = this.#talking || this.#queue.length > 0;
+    return (this.#due as number) + (expecting ? GRACE : 0);
   }
 
   set format(format: RtpSenderFormat) {
@@ -114,9 +119,11 @@ export class RtpSender {
         this.#sendAudio(this.#queue.take(this.#samples), !this.#talking);
         this.#talking = true;
       } else {
-        if (now < this.#due + (this.#talking ? GRACE : 0)) return;
+        if (now < this.#silenceAt) return;
+        const padded = new Int16Array(this.#samples);
+        padded.set(this.#queue.take(this.#queue.length));
         this.#talking = false;
-        this.#sendAudio(new Int16Array(this.#samples), false);
+        this.#sendAudio(padded, false);
       }
     }
   }
