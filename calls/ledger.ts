@@ -15,8 +15,8 @@ export interface Ledger {
   events(callId: string, query: PageQuery): Promise<Page<StoredEvent>>;
   /** Not sealed, last touched longest ago first. */
   openCalls(): Promise<readonly OpenCall[]>;
-  /** Rooms that some event names and no call is known for, with the earliest event's time. */
-  unassignedRooms(): Promise<readonly UnassignedRoom[]>;
+  /** Rooms that events since then name and no call is known for. */
+  unassignedRooms(since: string): Promise<readonly UnassignedRoom[]>;
   /** Makes the record final; false when it is already, or not over. */
   seal(callId: string, at: string): Promise<boolean>;
   /** Calls that are not sealed, by state. */
@@ -82,7 +82,8 @@ export interface OpenCall {
 export interface UnassignedRoom {
   readonly roomSid: string;
   readonly roomName: string | undefined;
-  /** A worker reported from it: an agent is or was there. */
+  /** A job was there: an agent is, or was. */
   readonly hasAgent: boolean;
-  readonly since: string;
+  /** Arrival of the last event. */
+  readonly touchedAt: string;
 }

@@ -60,7 +60,7 @@ export const EndReason = z.enum([
 ]);
 export type EndReason = z.infer<typeof EndReason>;
 
-const ModelUsage = z.object({
+export const ModelUsage = z.object({
   provider: z.string(),
   model: z.string(),
   kind: z.enum(['stt', 'llm', 'tts', 'realtime', 'other']),

@@ -1,6 +1,5 @@
 import type { Kysely } from 'kysely';
 import { ulid } from 'ulid';
-import type { CallState } from './call.ts';
 import { createBatcher } from './batcher.ts';
 import { isFinal } from './call.ts';
 import type { CallEvent } from './events.ts';
@@ -73,24 +72,25 @@ export function createSqlLedger(db: Db): Ledger {
       return rows.map((row) => ({ call: callOf(row), touchedAt: row.touchedAt }));
     },
 
-    async unassignedRooms() {
+    async unassignedRooms(since) {
       const rows = await db
         .selectFrom('events')
         .select(({ fn }) => [
           'roomSid',
           fn.max('roomName').as('roomName'),
           fn.max('jobId').as('jobId'),
-          fn.min('receivedAt').as('since'),
+          fn.max('receivedAt').as('touchedAt'),
         ])
         .where('callId', 'is', null)
         .where('roomSid', 'is not', null)
+        .where('receivedAt', '>=', since)
         .groupBy('roomSid')
         .execute();
-      return rows.map(({ roomSid, roomName, jobId, since }) => ({
+      return rows.map(({ roomSid, roomName, jobId, touchedAt }) => ({
         roomSid: roomSid ?? '',
         roomName: roomName ?? undefined,
         hasAgent: jobId !== null,
-        since,
+        touchedAt,
       }));
     },
 
@@ -115,9 +115,7 @@ export function createSqlLedger(db: Db): Ledger {
         .where('sealedAt', 'is', null)
         .groupBy('state')
         .execute();
-      return Object.fromEntries(rows.map(({ state, count }) => [state, count])) as Partial<
-        Record<CallState, number>
-      >;
+      return Object.fromEntries(rows.map(({ state, count }) => [state, count]));
     },
 
     async probe() {

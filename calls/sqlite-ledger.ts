@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { CamelCasePlugin, Kysely, SqliteDialect } from 'kysely';
 import type { Ledger } from './ledger.ts';
@@ -13,6 +13,8 @@ import { createSqlLedger } from './sql-ledger.ts';
  */
 export async function openSqliteLedger(path: string): Promise<Ledger> {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  // What callers said is for the owner's eyes; SQLite gives its other files the same mode.
+  closeSync(openSync(path, 'a', 0o600));
   const db = new Kysely<LedgerSchema>({
     dialect: new SqliteDialect({ database: openNodeSqlite(path) }),
     plugins: [new CamelCasePlugin()],

@@ -1,4 +1,5 @@
 import type { Kysely } from 'kysely';
+import { sql } from 'kysely';
 import type { Dialect } from './index.ts';
 
 /** Calls, what they are found by, and every event ever heard of. */
@@ -22,7 +23,7 @@ export async function createCalls(db: Kysely<unknown>, dialect: Dialect): Promis
     .createIndex('calls_open')
     .on('calls')
     .column('touched_at')
-    .where('sealed_at', 'is', null)
+    .where(sql.ref('sealed_at'), 'is', null)
     .execute();
   await db.schema.createIndex('calls_from').on('calls').columns(['from_number', 'id']).execute();
   await db.schema.createIndex('calls_to').on('calls').columns(['to_number', 'id']).execute();
@@ -69,7 +70,7 @@ export async function createCalls(db: Kysely<unknown>, dialect: Dialect): Promis
       .createIndex(`events_unassigned_${column}`)
       .on('events')
       .column(column)
-      .where('call_id', 'is', null)
+      .where(sql.ref('call_id'), 'is', null)
       .execute();
   }
 }

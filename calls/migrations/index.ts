@@ -1,4 +1,5 @@
-import type { Kysely, Migration } from 'kysely';
+import type { Kysely } from 'kysely';
+import type { Migration } from 'kysely/migration';
 import { Migrator } from 'kysely/migration';
 import { createCalls } from './0001-calls.ts';
 
@@ -8,7 +9,7 @@ export type Dialect = 'sqlite' | 'postgres';
  * Brings the schema up to date, under the dialect's lock. Forwards only: a step that was released
  * is never changed, the next one repairs it.
  */
-export async function migrate(db: Kysely<never>, dialect: Dialect): Promise<void> {
+export async function migrate<Schema>(db: Kysely<Schema>, dialect: Dialect): Promise<void> {
   const steps: Record<string, Migration> = {
     '0001-calls': { up: (db) => createCalls(db, dialect) },
   };

@@ -1,0 +1,108 @@
+import helmet from '@fastify/helmet';
+import rateLimit from '@fastify/rate-limit';
+import swagger from '@fastify/swagger';
+import underPressure from '@fastify/under-pressure';
+import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
+import { LogController, fastify } from 'fastify';
+import {
+  jsonSchemaTransform,
+  serializerCompiler,
+  validatorCompiler,
+} from 'fastify-type-provider-zod';
+import type { Ledger } from '../calls/ledger.ts';
+import type { Config } from '../config/config.ts';
+import { livekitWebhooks } from '../webhooks/receive.ts';
+import { createKeyCheck } from './api-keys.ts';
+import { callsRoutes } from './calls-routes.ts';
+import { linesRoutes } from './lines-routes.ts';
+import { createMetrics } from './metrics.ts';
+import { numberPlan } from './number-plan.ts';
+import { ProblemError, answerWithProblems } from './problems.ts';
+import { reportsRoute } from './reports-route.ts';
+
+/** Per address; LiveKit, workers and ingress are known by their signatures and not limited. */
+const REQUESTS_PER_MINUTE = 600;
+/** Beyond it requests are refused, so that those that are taken are answered, ms. */
+const MAX_EVENT_LOOP_DELAY_MS = 2_000;
+
+export interface AppDeps {
+  readonly config: Pick<Config, 'livekit' | 'lines' | 'sip'>;
+  /** Bearer keys of `/v1`; at least one. */
+  readonly apiKeys: readonly string[];
+  /** Stays the caller's to close. */
+  readonly ledger: Ledger;
+  readonly log: FastifyBaseLogger;
+}
+
+/** The call service's HTTP, ready to listen. Throws on a missing key or secret. */
+export async function createApp(deps: AppDeps): Promise<FastifyInstance> {
+  const { config, ledger, log } = deps;
+  const isKey = createKeyCheck(deps.apiKeys);
+  const metrics = createMetrics(ledger);
+  const app = fastify({
+    loggerInstance: log,
+    logController: new LogController({ disableRequestLogging: true }),
+    // A request that is still being answered when we stop is finished first.
+    forceCloseConnections: 'idle',
+  });
+  app.setValidatorCompiler(validatorCompiler);
+  app.setSerializerCompiler(serializerCompiler);
+  answerWithProblems(app);
+  await app.register(helmet);
+  await app.register(underPressure, { maxEventLoopDelay: MAX_EVENT_LOOP_DELAY_MS });
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: { title: 'Trunkline', version: '1', description: 'Calls, as they were.' },
+      components: { securitySchemes: { key: { type: 'http', scheme: 'bearer' } } },
+      security: [{ key: [] }],
+    },
+    transform: jsonSchemaTransform,
+  });
+
+  const { apiKey, apiSecret } = config.livekit;
+  await app.register(
+    livekitWebhooks({
+      apiKey,
+      apiSecret,
+      ledger,
+      plan: numberPlan(config),
+      onEvent: (event, outcome) => metrics.countWebhook(event, outcome),
+    }),
+  );
+  await app.register(
+    reportsRoute({
+      key: { apiKey, apiSecret },
+      ledger,
+      onReport: (type, outcome) => metrics.countReport(type, outcome),
+    }),
+  );
+
+  await app.register(async (api) => {
+    await api.register(rateLimit, { max: REQUESTS_PER_MINUTE, timeWindow: '1 minute' });
+    api.addHook('onRequest', async (request, reply) => {
+      if (isKey(request.headers.authorization)) return;
+      void reply.header('www-authenticate', 'Bearer');
+      throw new ProblemError(401, 'A valid API key is needed: `Authorization: Bearer <key>`.');
+    });
+    await api.register(callsRoutes({ ledger }));
+    await api.register(linesRoutes({ lines: config.lines }));
+  });
+
+  const hide = { schema: { hide: true } };
+  app.get('/', hide, async () => ({ service: 'trunkline', openapi: '/openapi.json' }));
+  app.get('/openapi.json', hide, async () => app.swagger());
+  app.get('/healthz', hide, async () => ({ status: 'ok' }));
+  app.get('/readyz', hide, async () => {
+    await ledger.probe().catch((error: unknown) => {
+      log.error({ err: error }, 'ledger cannot be written');
+      throw new ProblemError(503, 'The ledger cannot be written.', { cause: error });
+    });
+    return { status: 'ready' };
+  });
+  app.get('/metrics', hide, async (_request, reply) => {
+    const text = await metrics.registry.metrics();
+    return reply.header('content-type', metrics.registry.contentType).send(text);
+  });
+  return app;
+}

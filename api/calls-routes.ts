@@ -1,0 +1,127 @@
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import { CALL_STATES } from '../calls/call.ts';
+import type { Call } from '../calls/call.ts';
+import type { Ledger } from '../calls/ledger.ts';
+import { Problem, ProblemError } from './problems.ts';
+import {
+  CallDetailView,
+  CallView,
+  EventView,
+  TranscriptView,
+  listOf,
+  viewCall,
+  viewEvent,
+  viewTurns,
+} from './views.ts';
+
+/** Of a call's events in one answer: the longest calls have some hundred. */
+const MAX_EVENTS = 1_000;
+
+const limit = z.coerce.number().int().min(1).max(200).default(50);
+const time = z.iso
+  .datetime({ offset: true })
+  .transform((text) => new Date(text).toISOString())
+  .describe('RFC 3339');
+const number = z.string().min(1).max(64).describe('E.164, `+` as %2B');
+
+const CallsQuery = z.object({
+  limit,
+  cursor: z.string().max(64).optional().describe('`nextCursor` of the page before'),
+  state: z.enum(CALL_STATES).optional(),
+  line: z.string().max(100).optional(),
+  direction: z.enum(['inbound', 'outbound']).optional(),
+  from: number.optional(),
+  to: number.optional(),
+  since: time.optional(),
+  until: time.optional(),
+});
+
+const EventsQuery = z.object({
+  limit: z.coerce.number().int().min(1).max(MAX_EVENTS).default(200),
+  cursor: z
+    .string()
+    .regex(/^\d{1,12}$/)
+    .optional(),
+});
+
+const CallParams = z.object({ id: z.string().max(64) });
+
+/** `/v1/calls` and below: reading. */
+export function callsRoutes({ ledger }: { readonly ledger: Ledger }): FastifyPluginAsyncZod {
+  async function find(id: string): Promise<Call> {
+    const call = await ledger.call(id);
+    if (call === undefined) throw new ProblemError(404, 'There is no such call.');
+    return call;
+  }
+
+  return async (app) => {
+    app.get(
+      '/v1/calls',
+      {
+        schema: {
+          summary: 'Calls, newest first',
+          tags: ['calls'],
+          querystring: CallsQuery,
+          response: { 200: listOf(CallView), '4xx': Problem },
+        },
+      },
+      async ({ query }) => {
+        const { data, nextCursor } = await ledger.calls(query);
+        return { data: data.map(viewCall), nextCursor: nextCursor ?? null };
+      },
+    );
+
+    app.get(
+      '/v1/calls/:id',
+      {
+        schema: {
+          summary: 'A call with its timeline and turns',
+          tags: ['calls'],
+          params: CallParams,
+          response: { 200: CallDetailView, '4xx': Problem },
+        },
+      },
+      async ({ params }) => {
+        const call = await find(params.id);
+        const events = await ledger.events(call.id, { limit: MAX_EVENTS });
+        const timeline = events.data.map(viewEvent).sort((a, b) => (a.at < b.at ? -1 : 1));
+        return { ...viewCall(call), timeline };
+      },
+    );
+
+    app.get(
+      '/v1/calls/:id/events',
+      {
+        schema: {
+          summary: "A call's events, in order of arrival",
+          tags: ['calls'],
+          params: CallParams,
+          querystring: EventsQuery,
+          response: { 200: listOf(EventView), '4xx': Problem },
+        },
+      },
+      async ({ params, query }) => {
+        const call = await find(params.id);
+        const { data, nextCursor } = await ledger.events(call.id, query);
+        return { data: data.map(viewEvent), nextCursor: nextCursor ?? null };
+      },
+    );
+
+    app.get(
+      '/v1/calls/:id/transcript',
+      {
+        schema: {
+          summary: 'What was said',
+          tags: ['calls'],
+          params: CallParams,
+          response: { 200: TranscriptView, '4xx': Problem },
+        },
+      },
+      async ({ params }) => {
+        const call = await find(params.id);
+        return { callId: call.id, turns: viewTurns(call) };
+      },
+    );
+  };
+}

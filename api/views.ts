@@ -1,0 +1,147 @@
+import { z } from 'zod';
+import type { Call, Leg } from '../calls/call.ts';
+import { CALL_STATES, isFinal } from '../calls/call.ts';
+import type { StoredEvent } from '../calls/ledger.ts';
+import { EndReason, EndedBy, ModelUsage, Turn } from '../calls/reports.ts';
+import type { Line } from '../config/config.ts';
+
+/** RFC 3339 with milliseconds. */
+const time = z.iso.datetime();
+
+const LegView = z.object({
+  sipCallId: z.string().optional(),
+  sipCallIdFull: z.string().optional().describe('SIP Call-ID header'),
+  participantSids: z.array(z.string()),
+  direction: z.enum(['inbound', 'outbound']),
+  trunk: z.string().optional(),
+  rule: z.string().optional(),
+  from: z.string().optional(),
+  to: z.string().optional(),
+  answeredAt: time.optional(),
+  endedAt: time.optional(),
+  sipCode: z.number().optional().describe('final status of an INVITE that was refused'),
+  held: z.boolean().optional(),
+  codec: z.string().optional(),
+  media: z.record(z.string(), z.number()).optional(),
+});
+
+const AgentView = z.object({
+  jobId: z.string().optional(),
+  workerId: z.string().optional(),
+  name: z.string().optional(),
+  profile: z.string().optional(),
+  profileVersion: z.string().optional(),
+  pipeline: z.enum(['cascade', 'realtime']).optional(),
+  startedAt: time.optional(),
+  firstAudioAt: time.optional(),
+  endedAt: time.optional(),
+});
+
+export const TurnView = Turn.extend({ at: time });
+
+export const EventView = z.object({
+  sequence: z.number().int().describe('order of arrival within the call, from 1, without gaps'),
+  id: z.string(),
+  type: z.string(),
+  source: z.enum(['webhook', 'worker', 'ingress', 'reconciler', 'operator']),
+  at: time,
+  receivedAt: time,
+  inferred: z.boolean().describe('concluded, not told'),
+  late: z.boolean().describe('came after the record was sealed, and did not change it'),
+  data: z.record(z.string(), z.unknown()),
+});
+
+export const CallView = z.object({
+  id: z.string(),
+  direction: z.enum(['inbound', 'outbound']),
+  ingress: z.enum(['livekit-sip', 'sip', 'twilio', 'ringcentral', 'ringover', 'room']),
+  state: z.enum(CALL_STATES),
+  line: z.string().optional(),
+  from: z.string().optional().describe('E.164'),
+  to: z.string().optional().describe('E.164'),
+  startedAt: time,
+  answeredAt: time.optional(),
+  inProgressAt: time.optional().describe("the caller was sent the agent's first audio"),
+  endedAt: time.optional(),
+  endedBy: EndedBy.optional(),
+  endReason: EndReason.optional(),
+  sipCode: z.number().optional(),
+  sealedAt: time.optional().describe('the record is final from here on'),
+  room: z.object({ name: z.string().optional(), sid: z.string().optional() }).optional(),
+  legs: z.array(LegView),
+  agent: AgentView.optional().describe('the last one, if a job was repeated'),
+  turns: z.array(TurnView),
+  usage: z.array(ModelUsage),
+});
+
+export const CallDetailView = CallView.extend({ timeline: z.array(EventView) });
+
+export const TranscriptView = z.object({ callId: z.string(), turns: z.array(TurnView) });
+
+export const LineView = z.object({
+  name: z.string(),
+  numbers: z.array(z.string()),
+  language: z.string(),
+  agent: z.object({ name: z.string(), version: z.string() }),
+});
+
+/** A list, newest first; `nextCursor` is null on the last page. */
+export const listOf = <T extends z.ZodType>(item: T) =>
+  z.object({ data: z.array(item), nextCursor: z.string().nullable() });
+
+export function viewCall(call: Call): z.infer<typeof CallView> {
+  const { id, direction, ingress, state, line, from, to, startedAt, answeredAt, inProgressAt } =
+    call;
+  const { endedAt, sealedAt, ending, room, agents } = call;
+  return {
+    id,
+    direction,
+    ingress,
+    state,
+    line,
+    from,
+    to,
+    startedAt,
+    answeredAt,
+    inProgressAt,
+    endedAt,
+    ...(isFinal(state) && {
+      endedBy: ending?.by ?? 'system',
+      endReason: ending?.reason ?? 'unknown',
+      sipCode: ending?.sipCode,
+    }),
+    sealedAt,
+    room: room && { name: room.name, sid: room.sid },
+    legs: call.legs.map(viewLeg),
+    agent: agents.at(-1),
+    turns: viewTurns(call),
+    usage: call.usage.flatMap(({ models }) => models),
+  };
+}
+
+function viewLeg({ stays, media, ...leg }: Leg): z.infer<typeof LegView> {
+  return {
+    ...leg,
+    participantSids: stays.map(({ participantSid }) => participantSid),
+    ...(media && { media: { ...media } }),
+  };
+}
+
+/** As they were spoken. */
+export function viewTurns({ turns }: Call): z.infer<typeof TurnView>[] {
+  return turns.toSorted((a, b) => ((a.startedAt ?? a.at) < (b.startedAt ?? b.at) ? -1 : 1));
+}
+
+export function viewEvent({ sequence, receivedAt, late, event }: StoredEvent) {
+  const { id, type, source, at, inferred = false, data } = event;
+  return { sequence, id, type, source, at, receivedAt, inferred, late, data: { ...data } };
+}
+
+export function viewLine({ name, numbers, language, agent }: Line): z.infer<typeof LineView> {
+  return {
+    name,
+    numbers: [...numbers],
+    language,
+    agent: { name: agent.name, version: agent.version },
+  };
+}

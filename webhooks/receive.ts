@@ -1,0 +1,73 @@
+import type { FastifyPluginAsync } from 'fastify';
+import type { Ledger } from '../calls/ledger.ts';
+import { fromLiveKit } from './from-livekit.ts';
+import type { NumberPlan } from './from-livekit.ts';
+import { LiveKitWebhook } from './livekit-webhook.ts';
+import { createWebhookVerifier } from './verify-webhook.ts';
+
+/** LiveKit's largest events (rooms with metadata) are some 10 kB. */
+const BODY_LIMIT_BYTES = 256 * 1024;
+const RETRY_AFTER_SECONDS = 1;
+
+export interface ReceiverOptions {
+  readonly apiKey: string;
+  readonly apiSecret: string;
+  readonly ledger: Pick<Ledger, 'record'>;
+  readonly plan: NumberPlan;
+  /** Told of each event that was taken, e.g. to count it. */
+  readonly onEvent?: (event: string, outcome: string) => void;
+}
+
+/** An error that Fastify answers with this status. */
+function refuse(statusCode: number, message: string, cause?: unknown): Error {
+  return Object.assign(new Error(message, { cause }), { statusCode });
+}
+
+/**
+ * `POST /webhooks/livekit`: 200 when the event is stored (or was already), 401 when LiveKit did
+ * not sign it, 400 when it is none, 413 when it is too large, 503 when it could not be stored.
+ * LiveKit repeats an event for about 15 s, but not after 4xx other than 429.
+ */
+export function livekitWebhooks(options: ReceiverOptions): FastifyPluginAsync {
+  const { ledger, plan, onEvent } = options;
+  const verify = createWebhookVerifier(options.apiKey, options.apiSecret);
+
+  return async (app) => {
+    app.removeAllContentTypeParsers();
+    // The signature is over the bytes as sent.
+    app.addContentTypeParser<Buffer>(
+      ['application/webhook+json', 'application/json'],
+      { parseAs: 'buffer', bodyLimit: BODY_LIMIT_BYTES },
+      (_request, body, done) => done(null, body),
+    );
+
+    app.post('/webhooks/livekit', { schema: { hide: true } }, async (request, reply) => {
+      const receivedAt = new Date();
+      const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
+      await verify(body, request.headers.authorization).catch((error: unknown) => {
+        request.log.warn({ err: error }, 'webhook was not signed by LiveKit');
+        throw refuse(401, 'The signature is missing or wrong.', error);
+      });
+      const parsed = LiveKitWebhook.safeParse(parseJson(body));
+      if (!parsed.success) throw refuse(400, 'This is not a LiveKit webhook.', parsed.error);
+      const event = fromLiveKit(parsed.data, receivedAt, plan);
+      try {
+        const [recorded] = await ledger.record([event]);
+        onEvent?.(parsed.data.event, recorded?.outcome ?? 'unassigned');
+      } catch (error) {
+        request.log.error({ err: error, eventId: event.id }, 'webhook could not be stored');
+        void reply.header('retry-after', RETRY_AFTER_SECONDS);
+        throw refuse(503, 'The event could not be stored.', error);
+      }
+      return { id: event.id };
+    });
+  };
+}
+
+function parseJson(body: Buffer): unknown {
+  try {
+    return JSON.parse(body.toString('utf8'));
+  } catch {
+    return undefined;
+  }
+}
