@@ -14,12 +14,7 @@ const project = resolve(import.meta.dirname, '..');
 const read = (file: string) => readFileSync(join(project, file), 'utf8');
 
 /** Variables that only compose itself and the images of others read. */
-const COMPOSE_ONLY = [
-  'POSTGRES_PASSWORD',
-  'REDIS_PASSWORD',
-  'SIP_USE_EXTERNAL_IP',
-  'TRUNKLINE_VERSION',
-];
+const COMPOSE_ONLY = ['POSTGRES_PASSWORD', 'REDIS_PASSWORD', 'SIP_USE_EXTERNAL_IP'];
 
 describe("LiveKit's JSON", () => {
   // Protobuf's parser refuses keys that it does not know, as `lk` does.
@@ -106,7 +101,7 @@ describe('docker-compose.yml', () => {
   });
 
   test.each(Object.entries(services))('%s is pinned, watched and without rights', (_, service) => {
-    expect(service.image).toMatch(/:(v?\d+\.\d+|\$\{TRUNKLINE_VERSION:-\d+\.\d+\.\d+\}$)/);
+    expect(service.image).toMatch(/:v?\d+\.\d+/);
     expect(service.cap_drop).toEqual(['ALL']);
     expect(service.security_opt).toEqual(['no-new-privileges:true']);
     expect(service.restart).toBe('unless-stopped');
@@ -133,7 +128,7 @@ describe('docker-compose.yml', () => {
 
   test('asks only for variables that .env.example knows', () => {
     const asked = [...text.matchAll(/\$\{(\w+)/g)].map(([, name]) => name);
-    const offered = new Set([...variablesOf('.env.example'), 'TRUNKLINE_VERSION']);
+    const offered = new Set(variablesOf('.env.example'));
     expect(asked.filter((name) => name !== undefined && !offered.has(name))).toEqual([]);
   });
 });
