@@ -9,7 +9,8 @@ export const USAGE = `Measures whole calls: SIP, media, room, agent, on the rehe
   --turns <n>        phrases that each caller says (default 5)
   --repeat <n>       how often a single call is placed, for enough turns (default 4)
   --system <name>    trunkline, stock or stock-tuned; repeat for more
-  --delays <s,l,t>   of STT (after its endpointing), LLM and TTS, ms (default 50,50,50)
+  --delays <s,l,t>   of STT, LLM and TTS, ms (default 50,50,50)
+  --endpointing <ms> silence after which the STT ends a turn (default 25)
   --spacing <ms>     between two calls' INVITEs (default 100)
   --max-calls <n>    what Trunkline is told to carry (default: its own)
   --attach           against the stack that runs already (environment and .env say where)
@@ -25,6 +26,7 @@ export interface BenchArguments {
   readonly repeat: number;
   readonly systems: readonly SystemName[];
   readonly delays: { readonly stt: number; readonly llm: number; readonly tts: number };
+  readonly endpointingMs: number;
   readonly spacingMs: number;
   readonly maxCalls: number | undefined;
   readonly attach: boolean;
@@ -46,6 +48,7 @@ export function readBenchArguments(args: readonly string[]): BenchArguments {
       repeat: { type: 'string', default: '4' },
       system: { type: 'string', multiple: true },
       delays: { type: 'string', default: '50,50,50' },
+      endpointing: { type: 'string', default: '25' },
       spacing: { type: 'string', default: '100' },
       'max-calls': { type: 'string' },
       attach: { type: 'boolean', default: false },
@@ -71,6 +74,7 @@ export function readBenchArguments(args: readonly string[]): BenchArguments {
     repeat: count('--repeat', values.repeat, 1),
     systems,
     delays: { stt, llm, tts },
+    endpointingMs: count('--endpointing', values.endpointing, 10),
     spacingMs: count('--spacing', values.spacing, 0),
     maxCalls: maxCalls === undefined ? undefined : count('--max-calls', maxCalls, 1),
     attach,

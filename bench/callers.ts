@@ -36,6 +36,11 @@ async function placeCalls(order: CallOrder): Promise<CallResult[]> {
   return results;
 }
 
+function cpuSeconds(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1e6;
+}
+
 try {
   setPriority(PRIORITY);
 } catch {
@@ -43,7 +48,7 @@ try {
 }
 process.once('message', (order: CallOrder) => {
   placeCalls(order).then(
-    (results) => process.send?.({ results }, () => process.disconnect()),
+    (results) => process.send?.({ results, cpuSeconds: cpuSeconds() }, () => process.disconnect()),
     (error: unknown) => process.send?.({ error: String(error) }, () => process.disconnect()),
   );
 });

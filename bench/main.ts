@@ -6,7 +6,7 @@ import { summarise as describeCall } from '../rehearsal/caller/narrate.ts';
 import { readBenchArguments, USAGE } from './arguments.ts';
 import type { BenchArguments } from './arguments.ts';
 import { describeMachine } from './machine.ts';
-import { fixDelays } from './rehearsal-delays.ts';
+import { fixDelays, providersMs } from './rehearsal-delays.ts';
 import { toMarkdown, writeFigures } from './report.ts';
 import type { Conditions } from './report.ts';
 import { runScenario, warmUp } from './scenario.ts';
@@ -24,7 +24,7 @@ process.once('SIGTERM', () => stop.abort());
 
 async function measure(system: System, options: BenchArguments): Promise<ScenarioResult[]> {
   const { delays } = options;
-  const restore = await fixDelays(system.config, delays, system.endpointingMs);
+  const restore = await fixDelays(system.config, delays);
   try {
     const first = await warmUp(system, stop.signal);
     if (first.outcome !== 'completed') {
@@ -38,7 +38,7 @@ async function measure(system: System, options: BenchArguments): Promise<Scenari
         turns: options.turns,
         repeat: calls === 1 ? options.repeat : 1,
         spacingMs: options.spacingMs,
-        providersMs: system.endpointingMs + delays.stt + delays.llm + delays.tts,
+        providersMs: providersMs(delays, system.endpointingMs),
         signal: stop.signal,
         ...(options.verbose && { onCalls: show }),
       });
@@ -69,6 +69,7 @@ async function main(options: BenchArguments): Promise<void> {
       : await startSystem(name, {
           dataDir: join(ROOT, '.trunkline/bench'),
           maxCalls: options.maxCalls,
+          endpointingMs: options.endpointingMs,
           onProgress: (line) => console.log(line),
         });
     conditions ??= {

@@ -4,8 +4,14 @@ import { fileURLToPath } from 'node:url';
 import type { CallResult } from '../rehearsal/caller/call-events.ts';
 import type { CallOrder } from './callers.ts';
 
+export interface PlacedCalls {
+  readonly results: readonly CallResult[];
+  /** What the callers themselves used. */
+  readonly cpuSeconds: number;
+}
+
 /** Places calls from a process of their own. Rejects when that process fails. */
-export async function placeCalls(order: CallOrder, signal: AbortSignal): Promise<CallResult[]> {
+export async function placeCalls(order: CallOrder, signal: AbortSignal): Promise<PlacedCalls> {
   const child = fork(fileURLToPath(new URL('callers.ts', import.meta.url)), [], {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     signal,
@@ -16,7 +22,7 @@ export async function placeCalls(order: CallOrder, signal: AbortSignal): Promise
     once(child, 'exit').then(([code]): Answer => ({ error: `the callers ended with ${code}` })),
   ]);
   if ('error' in answer) throw new Error(answer.error);
-  return answer.results;
+  return answer;
 }
 
-type Answer = { readonly results: CallResult[] } | { readonly error: string };
+type Answer = PlacedCalls | { readonly error: string };

@@ -15,6 +15,14 @@ export function pssOf(roots: ReadonlyMap<string, number>): Map<string, number> {
   return mapTrees(roots, (stats) => sum(stats.map(({ pid }) => readPss(pid))));
 }
 
+/** Seconds of CPU that the whole machine has spent since it started; stolen time included. */
+export function machineCpuSeconds(): number {
+  const [, ...times] = (readFileSync('/proc/stat', 'utf8').split('\n')[0] ?? '').split(/\s+/);
+  // user nice system idle iowait irq softirq steal (proc_stat(5)); guest time is within user's.
+  const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0, steal = 0] = times.map(Number);
+  return (user + nice + system + irq + softirq + steal) / TICKS_PER_SECOND;
+}
+
 interface Stat {
   readonly pid: number;
   readonly parent: number;

@@ -12,14 +12,17 @@ const TOKENS_PER_SECOND = 100_000;
 const TTS_SPEED = 1_000;
 
 /**
- * Fixes the rehearsal providers' delays, and says how to put them back. The emulated STT answers
- * `delayMs` after the last speech arrived but not before its endpointing is over, so the endpointing
- * is added to its delay: a transcript comes `endpointingMs + stt` after the last speech.
+ * What the providers take from the caller's last speech to the first byte of the reply, ms: the
+ * emulated STT answers `stt` after the last speech arrived, but not before its endpointing is over.
  */
+export function providersMs({ stt, llm, tts }: ProviderDelays, endpointingMs: number): number {
+  return Math.max(stt, endpointingMs) + llm + tts;
+}
+
+/** Fixes the rehearsal providers' delays, and says how to put them back. */
 export async function fixDelays(
   { providers }: Config,
   delays: ProviderDelays,
-  endpointingMs: number,
 ): Promise<() => Promise<void>> {
   if (!providers.deepgram.rehearsed || !providers.openai.rehearsed) {
     throw new Error('real providers are configured: a benchmark needs the rehearsal ones');
@@ -33,7 +36,7 @@ export async function fixDelays(
     await send(url, { method: 'PUT', headers: { 'content-type': 'application/json' }, body });
   };
   await put({
-    stt: { delayMs: endpointingMs + delays.stt },
+    stt: { delayMs: delays.stt },
     llm: { delayMs: delays.llm, tokensPerSecond: TOKENS_PER_SECOND },
     tts: { delayMs: delays.tts, speed: TTS_SPEED },
   });

@@ -1,5 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import type { SystemName } from './arguments.ts';
+import { providersMs } from './rehearsal-delays.ts';
+import type { ProviderDelays } from './rehearsal-delays.ts';
 import type { ScenarioResult } from './scenario.ts';
 import type { Spread } from './summary.ts';
 
@@ -17,7 +19,7 @@ export interface Conditions {
   readonly machine: string;
   readonly command: string;
   readonly endpointingMs: number;
-  readonly delays: { readonly stt: number; readonly llm: number; readonly tts: number };
+  readonly delays: ProviderDelays;
   readonly spacingMs: number;
   readonly maxCalls: number;
 }
@@ -25,12 +27,11 @@ export interface Conditions {
 /** The results as Markdown. */
 export function toMarkdown(results: readonly ScenarioResult[], conditions: Conditions): string {
   const { delays, endpointingMs } = conditions;
-  const providers = delays.stt + delays.llm + delays.tts;
   return [
-    `Machine: ${conditions.machine}. Command: \`${conditions.command}\`. Providers: STT ${delays.stt},`,
-    `LLM ${delays.llm}, TTS ${delays.tts} ms, after an endpointing of ${endpointingMs} ms; so ${providers + endpointingMs} ms are taken`,
-    `off each voice-to-voice time. Calls come in ${conditions.spacingMs} ms apart; \`TRUNKLINE_MAX_CALLS\` is`,
-    `${conditions.maxCalls}.`,
+    `Machine: ${conditions.machine}. Command: \`${conditions.command}\`. Providers: STT ${Math.max(delays.stt, endpointingMs)} ms`,
+    `after the last speech (its endpointing of ${endpointingMs} ms included), LLM ${delays.llm} ms, TTS`,
+    `${delays.tts} ms: ${providersMs(delays, endpointingMs)} ms are taken off each voice-to-voice time. Calls come in`,
+    `${conditions.spacingMs} ms apart; \`TRUNKLINE_MAX_CALLS\` is ${conditions.maxCalls}.`,
     '',
     table(
       [
@@ -56,7 +57,7 @@ export function toMarkdown(results: readonly ScenarioResult[], conditions: Condi
     ),
     '',
     ...costTable(results),
-    ...lateness(results),
+    ...trust(results),
   ].join('\n');
 }
 
@@ -87,9 +88,14 @@ function costTable(results: readonly ScenarioResult[]): string[] {
   ];
 }
 
-function lateness(results: readonly ScenarioResult[]): string[] {
+/** What disturbed the measurement. */
+function trust(results: readonly ScenarioResult[]): string[] {
   const worst = Math.max(...results.map(({ summary }) => summary.callersLateMs));
-  return [`The callers' own clock was at most ${worst.toFixed(0)} ms late.`];
+  const others = Math.max(...results.map(({ othersCores }) => othersCores ?? 0));
+  return [
+    `The callers' own clock was at most ${worst.toFixed(0)} ms late, and other programs kept at most`,
+    `${others.toFixed(1)} cores busy while the calls ran; the lower, the more the figures can be trusted.`,
+  ];
 }
 
 /** Puts the figures between the markers of the document. Rejects when it has none. */

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { CallResult } from '../rehearsal/caller/call-events.ts';
 import { placeCalls } from './place-calls.ts';
-import { cpuSecondsOf, pssOf } from './process-usage.ts';
+import { cpuSecondsOf, machineCpuSeconds, pssOf } from './process-usage.ts';
 import { summarise } from './summary.ts';
 import type { Summary } from './summary.ts';
 import type { System } from './systems.ts';
@@ -48,6 +48,8 @@ export interface ScenarioResult {
   readonly calls: number;
   readonly summary: Summary;
   readonly processes: readonly ProcessCost[];
+  /** Cores that programs other than the measured ones kept busy meanwhile. */
+  readonly othersCores: number | undefined;
 }
 
 /** Places `calls` calls at once, `repeat` times over, and weighs what they cost. */
@@ -62,6 +64,9 @@ export async function runScenario(
   const before = cpuSecondsOf(pids);
   const busy = watchMemory(system);
   const results: CallResult[] = [];
+  const startedAt = performance.now();
+  const machineBefore = machineCpuSeconds() - ownCpuSeconds();
+  let callersSeconds = 0;
   try {
     for (let i = 0; i < options.repeat; i += 1) {
       const order = {
@@ -71,9 +76,10 @@ export async function runScenario(
         spacingMs: options.spacingMs,
         say: Array.from({ length: options.turns }, (_, i) => PHRASES[i % PHRASES.length] ?? ''),
       };
-      const some = await placeCalls(order, signal);
-      options.onCalls?.(some);
-      results.push(...some);
+      const placed = await placeCalls(order, signal);
+      options.onCalls?.(placed.results);
+      results.push(...placed.results);
+      callersSeconds += placed.cpuSeconds;
     }
   } finally {
     busy.stop();
@@ -81,11 +87,16 @@ export async function runScenario(
   // What a call leaves to do afterwards (a process to replace its own) is part of its cost.
   await untilQuiet(system, signal);
   const after = cpuSecondsOf(system.pids());
+  const machineSeconds = machineCpuSeconds() - ownCpuSeconds() - machineBefore;
+  const measuredSeconds = total(after) - total(before) + callersSeconds;
+  const seconds = (performance.now() - startedAt) / 1_000;
   const summary = summarise(results, options.providersMs);
   return {
     system: system.name,
     calls,
     summary,
+    // With `--attach` the system's own use cannot be told from others'.
+    othersCores: pids.size === 0 ? undefined : (machineSeconds - measuredSeconds) / seconds,
     processes: [...pids.keys()].map((name) => ({
       name,
       cpuSecondsPerCallMinute:
@@ -105,7 +116,7 @@ export async function warmUp(system: System, signal: AbortSignal): Promise<CallR
     spacingMs: 0,
     say: PHRASES,
   };
-  const [result] = await placeCalls(order, signal);
+  const [result] = (await placeCalls(order, signal)).results;
   if (!result) throw new Error('the call to warm up with was not placed');
   return result;
 }
@@ -120,6 +131,11 @@ async function untilQuiet(system: System, signal: AbortSignal): Promise<void> {
     if (now - last < (QUIET_CORES * QUIET_SAMPLE_MS) / 1_000) return;
     last = now;
   }
+}
+
+function ownCpuSeconds(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1e6;
 }
 
 const total = (values: ReadonlyMap<string, number>): number =>

@@ -26,10 +26,7 @@ export default defineAgent({
         endpointing: Number(env('STOCK_ENDPOINTING_MS')),
       }),
       llm: new openai.LLM({ model: 'gpt-4.1-mini', baseURL: env('OPENAI_BASE_URL') }),
-      tts: new deepgram.TTS({
-        model: 'aura-2-thalia-en',
-        baseUrl: `${env('DEEPGRAM_BASE_URL').replace(/^http/, 'ws')}/v1/speak`,
-      }),
+      tts: new deepgram.TTS({ model: 'aura-2-thalia-en', baseUrl: env('DEEPGRAM_BASE_URL') }),
       turnHandling: {
         turnDetection: 'stt',
         ...(minDelay !== undefined && { endpointing: { minDelay: Number(minDelay) } }),

@@ -1,5 +1,7 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parseDocument } from 'yaml';
 import { createProcessGuard } from '../cli/process-guard.ts';
 import { findStackPorts } from '../cli/stack-ports.ts';
 import { startStack } from '../cli/stack.ts';
@@ -10,6 +12,7 @@ import type { Config } from '../config/config.ts';
 import { findLine } from '../config/config.ts';
 import type { SystemName } from './arguments.ts';
 
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
 /** Room for every call of the largest run, with some to spare. */
 const RTP_CALLS = 64;
 /** What is not on a call needs no longer to end. */
@@ -33,6 +36,8 @@ export interface SystemOptions {
   /** Renderings and livekit-server are kept here from run to run. */
   readonly dataDir: string;
   readonly maxCalls: number | undefined;
+  /** Silence after which the STT ends a turn, ms. */
+  readonly endpointingMs: number;
   readonly onProgress: (line: string) => void;
 }
 
@@ -42,6 +47,7 @@ export async function startSystem(name: SystemName, options: SystemOptions): Pro
   const env: Record<string, string | undefined> = {
     ...process.env,
     TRUNKLINE_LOG_LEVEL: 'warn',
+    TRUNKLINE_CONFIG: await writeLines(options),
     // Keys would turn a benchmark into a bill.
     DEEPGRAM_API_KEY: undefined,
     OPENAI_API_KEY: undefined,
@@ -70,6 +76,17 @@ export async function startSystem(name: SystemName, options: SystemOptions): Pro
     await stack.stop(0);
     throw error;
   }
+}
+
+/** The lines that ship, with another endpointing; answers the new file's path. */
+async function writeLines({ dataDir, endpointingMs }: SystemOptions): Promise<string> {
+  const lines = parseDocument(await readFile(join(ROOT, 'config/lines.yaml'), 'utf8'));
+  lines.setIn(['trunk', 'file'], join(ROOT, 'sip-trunk.json'));
+  lines.setIn(['agents', 'restaurantDesk', 'stt', 'endpointingMs'], endpointingMs);
+  const path = join(dataDir, 'lines.yaml');
+  await mkdir(dataDir, { recursive: true });
+  await writeFile(path, String(lines));
+  return path;
 }
 
 /** The stack that runs already, by its configuration. */
@@ -110,7 +127,7 @@ async function startStockWorker(
         fileURLToPath(new URL('stock-worker.ts', import.meta.url)),
         'start',
       ],
-      cwd: fileURLToPath(new URL('..', import.meta.url)),
+      cwd: ROOT,
       env: {
         ...env,
         LIVEKIT_URL: livekit.url,

@@ -14,9 +14,10 @@ export interface MediaClock {
 
 /**
  * Calls `onFrame` 50 times a second without drift: each deadline is counted from the start, so a
- * late timer makes its frame late and not the ones after it.
+ * late timer makes its frame late and not the ones after it. `onSkip` tells of frames that will not
+ * come.
  */
-export function startMediaClock(onFrame: () => void): MediaClock {
+export function startMediaClock(onFrame: () => void, onSkip: (frames: number) => void): MediaClock {
   const start = performance.now();
   let frames = 0;
   let skipped = 0;
@@ -28,6 +29,7 @@ export function startMediaClock(onFrame: () => void): MediaClock {
     if (behind > MAX_BEHIND_MS) {
       const missed = Math.floor(behind / FRAME_MS);
       skipped += missed;
+      onSkip(missed);
       frames += missed;
       behind -= missed * FRAME_MS;
     }

@@ -61,7 +61,7 @@ export function startMouthAndEar(options: MouthAndEarOptions): MouthAndEar {
 
   const silence = codec.encode(new Int16Array(FRAME_SAMPLES));
   const hangUpAt = startedAt + (options.hangUpAfterMs ?? Infinity);
-  const clock = startMediaClock(() => {
+  const onFrame = (): void => {
     const now = performance.now();
     if (now >= hangUpAt || (conversation.done && options.hangUpAfterMs === undefined)) {
       log.ended('caller');
@@ -77,7 +77,8 @@ export function startMouthAndEar(options: MouthAndEarOptions): MouthAndEar {
     const frame = pressing ? undefined : conversation.nextFrame(now);
     rtp.sendAudio(frame?.payload ?? silence, frame?.first ?? false);
     recording?.said(codec.decode(frame?.payload ?? silence), now - startedAt);
-  });
+  };
+  const clock = startMediaClock(onFrame, (frames) => rtp.skip(frames));
 
   return {
     hear({ at, timestamp, payload }) {

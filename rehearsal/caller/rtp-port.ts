@@ -33,6 +33,8 @@ export interface RtpPort {
   sendAudio(payload: Uint8Array, marker: boolean): void;
   /** Sends one RFC 4733 event packet in the place of an audio frame. */
   sendEvent(event: number, durationSamples: number, first: boolean, end: boolean): void;
+  /** Time passed without a packet: the timestamp goes on, the sequence does not. */
+  skip(frames: number): void;
   readonly stats: RtpStats;
   close(): void;
 }
@@ -116,6 +118,9 @@ export async function openRtpPort({ ports, onAudio }: RtpPortOptions): Promise<R
         send(body, media.dtmfPayloadType, eventTimestamp, first);
       }
       timestamp = (timestamp + FRAME_SAMPLES) % 2 ** 32;
+    },
+    skip(frames) {
+      timestamp = (timestamp + frames * FRAME_SAMPLES) % 2 ** 32;
     },
     get stats() {
       return { sent, ...reception.stats() };
