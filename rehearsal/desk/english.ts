@@ -32,7 +32,7 @@ const INTENTS: readonly (readonly [NonNullable<Understanding['intent']>, RegExp]
 ];
 
 export const ENGLISH: Lines = {
-  greeting: 'Good evening, this is the restaurant. How can I help you?',
+  greeting: 'Hello, this is Trattoria Trunkline. How can I help you?',
   ask: {
     help: 'How can I help you?',
     party: 'For how many people?',
@@ -42,10 +42,10 @@ export const ENGLISH: Lines = {
     anything_else: 'Is there anything else?',
   },
   answers: {
-    hours: 'We are open every day from noon to eleven in the evening.',
-    address: 'We are at twelve Harbour Street, next to the old theatre.',
-    parking: 'Yes, there is free parking behind the house.',
-    vegetarian: 'Yes, half of our dishes are vegetarian.',
+    hours: 'We are open from Tuesday to Sunday, from noon to ten in the evening.',
+    address: 'We are at twelve Harbour Street, beside the old lighthouse.',
+    parking: 'Yes, you can park behind the house.',
+    vegetarian: 'Yes, there is always a vegetarian dish.',
     high_chair: 'Of course, a high chair will be ready.',
     window: 'I will note a table by the window.',
     wait: 'Of course, take your time.',

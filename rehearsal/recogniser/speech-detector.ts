@@ -5,6 +5,8 @@ const QUIETEST_NOISE = -75;
 const QUIETEST_SPEECH = -50;
 /** Speech stands out of the noise by this, dB. */
 const ABOVE_NOISE = 9;
+/** Fainter than this nothing is heard, dBFS. */
+const QUIETEST_SOUND = -55;
 /** Within an utterance, what is this far below its loudest frame is silence, dB. */
 const BELOW_PEAK = 32;
 /** How fast the noise estimate rises, dB per frame of 10 ms. */
@@ -18,6 +20,12 @@ export class SpeechDetector {
   #peak = -Infinity;
   #onset = 0;
   #speaking = false;
+  #audible = false;
+
+  /** The last frame was more than noise, though perhaps too faint for speech. */
+  get audible(): boolean {
+    return this.#audible;
+  }
 
   get speaking(): boolean {
     return this.#speaking;
@@ -32,6 +40,7 @@ export class SpeechDetector {
       LOUDEST_NOISE,
       Math.max(QUIETEST_NOISE, Math.min(level, this.#noise + NOISE_RISE)),
     );
+    this.#audible = level > Math.max(QUIETEST_SOUND, this.#noise + ABOVE_NOISE / 2);
     let threshold = Math.max(QUIETEST_SPEECH, this.#noise + ABOVE_NOISE);
     if (this.#speaking) threshold = Math.max(threshold, this.#peak - BELOW_PEAK);
     const loud = level > threshold;

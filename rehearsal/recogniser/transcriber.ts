@@ -59,6 +59,7 @@ export class Transcriber {
   #powers: Float32Array[] = [];
   #start = 0;
   #lastSpeech = 0;
+  #lastSound = 0;
   #lastGuess = 0;
   #guessed = '';
   #judged = false;
@@ -106,6 +107,7 @@ export class Transcriber {
     if (this.#frame < this.#deafUntil) return;
     const wasSpeaking = this.#detector.speaking;
     const speech = this.#detector.push(levelOf(this.#audio, middle, middle + HOP));
+    if (this.#detector.audible) this.#lastSound = this.#frame;
     if (!this.#detector.speaking) return;
     if (!wasSpeaking) this.#begin(events);
     else this.#powers.push(bandPowers(this.#audio, offset));
@@ -171,12 +173,20 @@ export class Transcriber {
       text,
       match?.confidence ?? (isNoise ? 0 : UNKNOWN_CONFIDENCE),
       cause,
-      match && (this.#start + match.end) * MS_PER_FRAME + MS_AFTER_HOP,
+      match && this.#phraseEnd(match),
     );
     this.#detector.reset();
     if (match) this.#deafUntil = this.#start + match.end;
     this.#powers = [];
     return event;
+  }
+
+  /** Where the faint end of a phrase is or, while it still sounds, will be, ms. */
+  #phraseEnd(match: Match): number {
+    const expected = this.#start + match.end;
+    const stopped = this.#lastSound < this.#frame - 1;
+    const end = stopped ? Math.min(expected, this.#lastSound + 1) : expected;
+    return Math.max(end * MS_PER_FRAME + MS_AFTER_HOP / 2, this.speechEnd);
   }
 
   #transcript(

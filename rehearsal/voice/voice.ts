@@ -6,6 +6,7 @@ import { resample } from '../audio/resampler.ts';
 import { decodeWav, encodeWav } from '../audio/wav.ts';
 import type { RenderAnswer, RenderRequest } from './espeak-worker.ts';
 import { languageOf } from './language-of.ts';
+import { levelSpeech } from './level-speech.ts';
 import { splitSentences } from './split-sentences.ts';
 
 /** Who speaks: the caller and the agent sound like two people. */
@@ -76,7 +77,8 @@ export class Voice {
     return this.#remember(`${key}@${sampleRate}`, async () => {
       if (sampleRate === STORED_RATE) return this.#stored(key, text, voice);
       const stored = await this.#remember(key, () => this.#stored(key, text, voice));
-      return resample(stored, STORED_RATE, sampleRate);
+      // What the narrower band made inaudible at the ends is silence now.
+      return levelSpeech(resample(stored, STORED_RATE, sampleRate), sampleRate);
     });
   }
 
