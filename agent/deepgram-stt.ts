@@ -90,6 +90,10 @@ class DeepgramStream extends stt.SpeechStream {
   #speaking = false;
   #requestId = '';
   #unreportedSeconds = 0;
+  /** Of audio sent on this socket: Deepgram's clock. */
+  #sentSeconds = 0;
+  /** Deepgram's time of the last word's end, seconds. */
+  #lastWordEnd: number | undefined;
 
   constructor(
     parent: DeepgramStt,
@@ -104,6 +108,8 @@ class DeepgramStream extends stt.SpeechStream {
   protected override async run(): Promise<void> {
     const socket = await openDeepgramSocket(listenUrl(this.#options), this.#options.apiKey);
     if (this.abortSignal.aborted) return socket.terminate();
+    this.#sentSeconds = 0;
+    this.#lastWordEnd = undefined;
     const lost = Promise.withResolvers<never>();
     lost.promise.catch(() => undefined); // raced below; an unraced late loss is no news
     const keepAlive = setInterval(() => socket.send('{"type":"KeepAlive"}'), KEEP_ALIVE_MS);
@@ -131,7 +137,9 @@ class DeepgramStream extends stt.SpeechStream {
       }
       const { data } = frame;
       socket.send(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
-      this.#meter(frame.samplesPerChannel / STT_SAMPLE_RATE);
+      const seconds = frame.samplesPerChannel / STT_SAMPLE_RATE;
+      this.#sentSeconds += seconds;
+      this.#meter(seconds);
     }
     if (socket.readyState === WebSocket.OPEN) socket.send('{"type":"CloseStream"}');
   }
@@ -154,6 +162,7 @@ class DeepgramStream extends stt.SpeechStream {
         const alternative = message.channel.alternatives[0];
         if (alternative?.transcript) {
           this.#startSpeech();
+          this.#lastWordEnd = alternative.words.at(-1)?.end ?? message.start + message.duration;
           this.#put({
             type: message.is_final
               ? stt.SpeechEventType.FINAL_TRANSCRIPT
@@ -165,9 +174,7 @@ class DeepgramStream extends stt.SpeechStream {
                 text: alternative.transcript,
                 confidence: alternative.confidence,
                 startTime: this.startTimeOffset + (alternative.words[0]?.start ?? message.start),
-                endTime:
-                  this.startTimeOffset +
-                  (alternative.words.at(-1)?.end ?? message.start + message.duration),
+                endTime: this.startTimeOffset + this.#lastWordEnd,
               },
             ],
           });
@@ -189,7 +196,12 @@ class DeepgramStream extends stt.SpeechStream {
   #endSpeech(): void {
     if (!this.#speaking) return;
     this.#speaking = false;
-    this.#put({ type: stt.SpeechEventType.END_OF_SPEECH });
+    const ago = this.#lastWordEnd === undefined ? 0 : this.#sentSeconds - this.#lastWordEnd;
+    this.#put({
+      type: stt.SpeechEventType.END_OF_SPEECH,
+      // Without it the session would take the arrival of this event for the end of the speech.
+      speechEndTime: Date.now() - Math.max(0, ago) * 1000,
+    });
   }
 
   #meter(seconds: number): void {

@@ -15,7 +15,7 @@ const ECHO_CONVERGENCE_MS = 1_000;
 const TELEPHONE_VAD = {
   activationThreshold: 0.6,
   minSpeechDuration: 90,
-  minSilenceDuration: 300,
+  minSilenceDuration: 200, // before the STT's endpointing, which ends the turn
   prefixPaddingDuration: 200,
   maxBufferedSpeech: 30_000,
 };
@@ -27,7 +27,10 @@ export function createSession(line: Line, providers: Providers): voice.AgentSess
     stt: providers.stt(line),
     llm: providers.llm(line.agent),
     tts: providers.tts(line.agent),
-    vad: new inference.VAD(TELEPHONE_VAD),
+    vad: new inference.VAD({
+      ...TELEPHONE_VAD,
+      ...(turns.detection === 'vad' && { minSilenceDuration: line.agent.stt.endpointingMs }),
+    }),
     aecWarmupDuration: ECHO_CONVERGENCE_MS,
     userAwayTimeout: null, // patience.ts watches silence
     connOptions: {
