@@ -12,6 +12,8 @@ import { createReporter } from './reporter.ts';
 import type { Report } from './reports.ts';
 import { Report as ReportSchema } from './reports.ts';
 
+vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 });
+
 const KEY = { apiKey: 'key', apiSecret: 'a-secret-of-some-length-for-tests' };
 const silent = pino({ level: 'silent' });
 

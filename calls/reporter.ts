@@ -90,7 +90,11 @@ export function createReporter(options: ReporterOptions): Reporter {
       signal: AbortSignal.any([stopping.signal, AbortSignal.timeout(REQUEST_TIMEOUT_MS)]),
     });
     const answer = await response.text();
-    if (response.ok) return 'delivered';
+    if (response.ok) {
+      // Taken as a whole; what is not valid in it will not become so by repeating it.
+      if (!answer.includes('"rejected":[]')) log.error({ answer }, 'reports are not valid');
+      return 'delivered';
+    }
     log.warn({ status: response.status, answer: answer.slice(0, 500) }, 'reports were not taken');
     return [400, 413, 422].includes(response.status) ? 'refused' : 'later';
   }

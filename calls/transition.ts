@@ -182,7 +182,8 @@ function applyParticipant(
     ...(event.type === 'participant.left' && { leftAt: at }),
   };
   if (data.kind === 'agent') {
-    const name = data.agentName;
+    // What the agent reports of itself counts more.
+    const name = findAgent(call, correlation.jobId, participantSid)?.name ?? data.agentName;
     const known = withAgent(call, correlation, participantSid, {
       ...stay,
       ...(name !== undefined && { name }),

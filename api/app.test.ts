@@ -1,0 +1,336 @@
+import { createHash } from 'node:crypto';
+import { mkdtemp, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { FastifyInstance } from 'fastify';
+import { SignJWT } from 'jose';
+import { AccessToken } from 'livekit-server-sdk';
+import { pino } from 'pino';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import type { Ledger } from '../calls/ledger.ts';
+import { signReportToken } from '../calls/report-token.ts';
+import { createReporter } from '../calls/reporter.ts';
+import { openSqliteLedger } from '../calls/sqlite-ledger.ts';
+import type { Trace } from '../webhooks/fixtures/histories.ts';
+import { reportsOf, webhooksOf } from '../webhooks/fixtures/histories.ts';
+import { ensureApiKey } from './api-keys.ts';
+import type { AppDeps } from './app.ts';
+import { createApp } from './app.ts';
+
+vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 });
+
+const LIVEKIT = { url: 'ws://127.0.0.1:7880', apiKey: 'key', apiSecret: 'secret-'.repeat(6) };
+const CONFIG: AppDeps['config'] = {
+  livekit: LIVEKIT,
+  lines: [],
+  sip: {
+    trunk: {
+      calledNumberHeader: 'CALLED_DID',
+      headersToAttributes: { called_did: 'sip.h.called_did' },
+      country: 'RU',
+    },
+  } as unknown as AppDeps['config']['sip'],
+};
+const KEY = 'an-api-key-for-tests';
+const log = pino({ level: 'silent' });
+
+let dir: string;
+let ledger: Ledger;
+let app: FastifyInstance;
+let url: string;
+
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'api-'));
+  ledger = await openSqliteLedger(join(dir, 'trunkline.sqlite'));
+  app = await createApp({ config: CONFIG, apiKeys: ['another-key', KEY], ledger, log });
+  url = await app.listen({ port: 0, host: '127.0.0.1' });
+});
+afterEach(async () => {
+  await app.close();
+  await ledger.close();
+  await rm(dir, { recursive: true });
+});
+
+interface Signing {
+  readonly apiKey?: string;
+  readonly secret?: string;
+  readonly alg?: string;
+  readonly expiresIn?: string | undefined;
+  readonly notBefore?: string;
+  readonly body?: string;
+}
+
+async function sign(body: string, signing: Signing = {}): Promise<string> {
+  const sha256 = createHash('sha256')
+    .update(signing.body ?? body)
+    .digest('base64');
+  const token = new SignJWT({ sha256 })
+    .setProtectedHeader({ alg: signing.alg ?? 'HS256' })
+    .setIssuer(signing.apiKey ?? LIVEKIT.apiKey);
+  const expiresIn = 'expiresIn' in signing ? signing.expiresIn : '5m';
+  if (expiresIn !== undefined) token.setExpirationTime(expiresIn);
+  if (signing.notBefore !== undefined) token.setNotBefore(signing.notBefore);
+  return token.sign(new TextEncoder().encode(signing.secret ?? LIVEKIT.apiSecret));
+}
+
+async function postWebhook(body: string, authorization?: string, contentType?: string) {
+  const response = await fetch(`${url}/webhooks/livekit`, {
+    method: 'POST',
+    headers: {
+      'content-type': contentType ?? 'application/webhook+json',
+      authorization: authorization ?? (await sign(body)),
+    },
+    body,
+  });
+  return response.status;
+}
+
+async function get(path: string, key = KEY) {
+  const response = await fetch(url + path, { headers: { authorization: `Bearer ${key}` } });
+  return {
+    status: response.status,
+    type: response.headers.get('content-type'),
+    body: (await response.json()) as never,
+  };
+}
+
+async function replay(trace: Trace): Promise<void> {
+  for (const { body } of webhooksOf(trace)) expect(await postWebhook(body)).toBe(200);
+}
+
+const count = async (query: string) =>
+  ((await get(`/v1/calls?${query}`)).body as { data: unknown[] }).data.length;
+
+const post = async (token: string, body: unknown) => {
+  const response = await fetch(`${url}/internal/v1/reports`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
+    body: JSON.stringify(body),
+  });
+  return { status: response.status, body: await response.json() };
+};
+
+const BODY = '{"event":"room_started","id":"EV_1","createdAt":"1795223165"}';
+
+describe('webhooks', () => {
+  test.each([
+    ['wrong secret', { secret: 'guess-'.repeat(8) }],
+    ["somebody else's key", { apiKey: 'other' }],
+    ['another algorithm of the same secret', { alg: 'HS512' }],
+    ['expired', { expiresIn: '-1m' }],
+    ['never expires', { expiresIn: undefined }],
+    ['not yet valid', { notBefore: '5m' }],
+    ['signed for another body', { body: '{}' }],
+  ])('401: %s', async (_name, signing) => {
+    expect(await postWebhook(BODY, await sign(BODY, signing))).toBe(401);
+    expect(await postWebhook(BODY)).toBe(200);
+  });
+
+  test('401: no signature, and a token of a participant', async () => {
+    expect(await postWebhook(BODY, 'nonsense')).toBe(401);
+    const participant = new AccessToken(LIVEKIT.apiKey, LIVEKIT.apiSecret, { identity: 'caller' });
+    expect(await postWebhook(BODY, await participant.toJwt())).toBe(401);
+  });
+
+  test('200 with a Bearer scheme and with plain JSON, too', async () => {
+    expect(await postWebhook(BODY, `Bearer ${await sign(BODY)}`)).toBe(200);
+    expect(await postWebhook(BODY, undefined, 'application/json')).toBe(200);
+  });
+
+  test('400 on garbage that is well signed', async () => {
+    for (const body of ['', 'nonsense', '[]', '{"event":"room_started"}', '{"id":7,"event":"x"}']) {
+      expect(await postWebhook(body)).toBe(400);
+    }
+  });
+
+  test('413 over the limit, 415 for another content type', async () => {
+    expect(await postWebhook('x'.repeat(257 * 1024))).toBe(413);
+    expect(await postWebhook(BODY, undefined, 'text/plain')).toBe(415);
+  });
+
+  test('an event of a kind that did not exist yet is taken', async () => {
+    expect(await postWebhook('{"event":"avatar_smiled","id":"EV_2","smile":{}}')).toBe(200);
+  });
+
+  test('503 when the ledger does not take it, and 200 for the same event once it does', async () => {
+    const broken = await createApp({
+      config: CONFIG,
+      apiKeys: [KEY],
+      log,
+      ledger: { ...ledger, record: () => Promise.reject(new Error('disk is full')) },
+    });
+    const whole = url;
+    url = await broken.listen({ port: 0, host: '127.0.0.1' });
+    expect(await postWebhook(BODY)).toBe(503);
+    await broken.close();
+    url = whole;
+    expect(await postWebhook(BODY)).toBe(200);
+  });
+
+  test('an empty secret is refused when the app is made', async () => {
+    const config = { ...CONFIG, livekit: { ...LIVEKIT, apiSecret: '' } };
+    await expect(createApp({ config, apiKeys: [KEY], ledger, log })).rejects.toThrow('empty');
+  });
+});
+
+describe('calls', () => {
+  test('a call, from its webhooks and reports to REST', async () => {
+    const trace = 'inbound-novofon-caller-bye';
+    await replay(trace);
+    await replay(trace);
+    const reporter = createReporter({
+      url,
+      apiKey: LIVEKIT.apiKey,
+      apiSecret: LIVEKIT.apiSecret,
+      spoolDir: join(dir, 'spool'),
+      source: 'worker',
+      log,
+    });
+    const ending = { endedBy: 'caller', endReason: 'caller_hangup' } as const;
+    for (const { correlation, at, type, data } of reportsOf(trace, ending)) {
+      reporter.report(correlation, { type, data } as never, new Date(at));
+    }
+    await reporter.close(10_000);
+
+    const { data, nextCursor } = (await get('/v1/calls')).body as {
+      data: { id: string }[];
+      nextCursor: unknown;
+    };
+    expect(nextCursor).toBeNull();
+    expect(data).toHaveLength(1);
+    expect(data[0]).toMatchObject({
+      direction: 'inbound',
+      state: 'ended',
+      line: 'main',
+      from: '+74950000001',
+      to: '+74990000002',
+      endedBy: 'caller',
+      endReason: 'caller_hangup',
+      agent: { name: 'trunkline', profile: 'desk' },
+      turns: [{ who: 'agent' }, { who: 'caller', text: 'A table for two.', confidence: 0.9 }],
+    });
+    const id = data[0]?.id ?? '';
+    const detail = (await get(`/v1/calls/${id}`)).body as {
+      timeline: { type: string; sequence: number; at: string }[];
+    };
+    expect(detail.timeline).toHaveLength(16);
+    expect(detail.timeline.map(({ at }) => at)).toEqual(detail.timeline.map(({ at }) => at).sort());
+    expect(detail.timeline.map(({ sequence }) => sequence).sort((a, b) => a - b)).toEqual(
+      detail.timeline.map((_, index) => index + 1),
+    );
+    expect((await get(`/v1/calls/${id}/transcript`)).body).toMatchObject({
+      callId: id,
+      turns: [{ text: 'Hello.' }, { text: 'A table for two.' }],
+    });
+    const first = (await get(`/v1/calls/${id}/events?limit=10`)).body as {
+      data: unknown[];
+      nextCursor: string;
+    };
+    const rest = (await get(`/v1/calls/${id}/events?cursor=${first.nextCursor}`)).body as {
+      data: unknown[];
+      nextCursor: unknown;
+    };
+    expect([first.data.length, rest.data.length, rest.nextCursor]).toEqual([10, 6, null]);
+  });
+
+  test('filters and pages', async () => {
+    await replay('inbound-novofon-caller-bye');
+    await replay('outbound-busy-486');
+    await replay('inbound-no-agent-rings-180s');
+    expect(await count('')).toBe(3);
+    expect(await count('direction=outbound')).toBe(1);
+    expect(await count('state=failed')).toBe(2);
+    expect(await count('line=main')).toBe(2);
+    expect(await count('from=%2B74950000001')).toBe(1);
+    expect(await count('to=%2B79035550102&state=ended')).toBe(0);
+    expect(await count('since=2026-11-21T01:00:00Z')).toBe(1);
+    expect(await count('until=2026-11-21T02:00:00%2B01:00')).toBe(2);
+
+    const seen: string[] = [];
+    let cursor = '';
+    do {
+      const page = (await get(`/v1/calls?limit=1${cursor && `&cursor=${cursor}`}`)).body as {
+        data: { id: string }[];
+        nextCursor: string | null;
+      };
+      seen.push(...page.data.map(({ id }) => id));
+      cursor = page.nextCursor ?? '';
+    } while (cursor !== '');
+    expect(seen).toHaveLength(3);
+    expect(seen).toEqual(seen.toSorted().toReversed());
+  });
+});
+
+describe('reports', () => {
+  test("a participant's token is no worker's", async () => {
+    const caller = new AccessToken(LIVEKIT.apiKey, LIVEKIT.apiSecret, { identity: 'caller' });
+    expect((await post(await caller.toJwt(), { reports: [{}] })).status).toBe(401);
+  });
+
+  test('a bad report is told, the good ones beside it are stored', async () => {
+    const token = await signReportToken(LIVEKIT, 'worker');
+    const good = {
+      id: '01HZZZZZZZZZZZZZZZZZZZZZZZ',
+      source: 'ingress',
+      at: '2026-11-21T04:00:00+03:00',
+      call: { sipCallId: 'SCL_1' },
+      type: 'leg.ended',
+      data: { endedBy: 'system', endReason: 'no_agent', sipCode: 486 },
+    };
+    const answer = await post(token, { reports: [{ ...good, type: 'leg.exploded' }, good, good] });
+    expect(answer).toMatchObject({ status: 202, body: { accepted: 2, rejected: [{ index: 0 }] } });
+    const { data } = (await get('/v1/calls')).body as { data: unknown[] };
+    expect(data).toMatchObject([
+      { state: 'failed', endReason: 'no_agent', sipCode: 486, endedAt: '2026-11-21T01:00:00.000Z' },
+    ]);
+    expect((await post(token, { reports: [] })).status).toBe(400);
+  });
+});
+
+describe('problems and keys', () => {
+  test('every error is a problem', async () => {
+    for (const [path, status] of [
+      ['/nothing', 404],
+      ['/v1/calls/call_0', 404],
+      ['/v1/calls?state=asleep', 400],
+      ['/v1/calls?since=yesterday', 400],
+    ] as const) {
+      const answer = await get(path);
+      expect(answer).toMatchObject({ status, type: 'application/problem+json', body: { status } });
+    }
+    expect(await get('/v1/calls', 'not-a-key')).toMatchObject({
+      status: 401,
+      type: 'application/problem+json',
+    });
+    expect((await fetch(`${url}/v1/lines`)).status).toBe(401);
+  });
+
+  test('a key is made once, and only its owner can read it', async () => {
+    const key = ensureApiKey(join(dir, 'data'));
+    expect(key.length).toBeGreaterThan(30);
+    expect(ensureApiKey(join(dir, 'data'))).toBe(key);
+    expect((await stat(join(dir, 'data', 'api-key'))).mode & 0o777).toBe(0o600);
+  });
+
+  test('no key at all is refused when the app is made', async () => {
+    await expect(createApp({ config: CONFIG, apiKeys: [], ledger, log })).rejects.toThrow(
+      'no API key',
+    );
+  });
+
+  test('health, metrics and the API description need no key', async () => {
+    await postWebhook(BODY);
+    expect((await get('/healthz', '')).body).toEqual({ status: 'ok' });
+    expect((await get('/readyz', '')).body).toEqual({ status: 'ready' });
+    const { paths } = (await get('/openapi.json', '')).body as { paths: Record<string, unknown> };
+    expect(Object.keys(paths)).toEqual([
+      '/v1/calls',
+      '/v1/calls/{id}',
+      '/v1/calls/{id}/events',
+      '/v1/calls/{id}/transcript',
+      '/v1/lines',
+    ]);
+    const metrics = await (await fetch(`${url}/metrics`)).text();
+    expect(metrics).toContain('event="room_started",outcome="unassigned"} 1');
+  });
+});

@@ -1,0 +1,227 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { Call } from '../calls/call.ts';
+import type { CallEvent } from '../calls/events.ts';
+import type { Ledger } from '../calls/ledger.ts';
+import { openSqliteLedger } from '../calls/sqlite-ledger.ts';
+import type { Trace } from './fixtures/histories.ts';
+import { PLAN, eventsOf, reportsOf } from './fixtures/histories.ts';
+import type { LiveKitParticipant } from './livekit-webhook.ts';
+import { reconcile } from './reconcile.ts';
+import { sealSettled } from './seal.ts';
+
+const log = pino({ level: 'silent' });
+/** Long after the events' arrival: nothing is on its way any more. */
+const LATER_MS = 120_000;
+
+let dir: string;
+let ledger: Ledger;
+/** What LiveKit says is there: room name -> its sid and people. */
+let rooms: Map<string, { sid: string; people: LiveKitParticipant[] }>;
+
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'reconcile-'));
+  ledger = await openSqliteLedger(join(dir, 'trunkline.sqlite'));
+  rooms = new Map();
+});
+afterEach(async () => {
+  await ledger.close();
+  await rm(dir, { recursive: true });
+});
+
+async function run(afterMs = LATER_MS): Promise<void> {
+  const livekit = {
+    rooms: async () => [...rooms].map(([name, { sid }]) => ({ name, sid })),
+    participants: async (name: string) => rooms.get(name)?.people ?? [],
+  };
+  await reconcile({ ledger, livekit, plan: PLAN, log }, new Date(Date.now() + afterMs));
+}
+
+async function calls(): Promise<readonly Call[]> {
+  return (await ledger.calls({ limit: 100 })).data;
+}
+
+const seal = (afterMs: number): Promise<number> =>
+  sealSettled(ledger, new Date(Date.now() + afterMs));
+
+const TRACE: Trace = 'inbound-novofon-caller-bye';
+const events = eventsOf(TRACE);
+const roomName = events[0]?.correlation.roomName ?? '';
+const roomSid = events[0]?.correlation.roomSid ?? '';
+const isLeft = (event: CallEvent): boolean =>
+  event.type === 'participant.left' || event.type === 'room.finished';
+const arrivals = events.filter((event) => !isLeft(event));
+const caller: LiveKitParticipant = {
+  sid: 'PA_7gd64A8rcPLC',
+  identity: 'sip_+74950000001',
+  kind: 'SIP',
+  joinedAtMs: '1795223165940',
+  attributes: {
+    'sip.callID': 'SCL_W9sahR5fpgJr',
+    'sip.callStatus': 'active',
+    'sip.phoneNumber': '+74950000001',
+    'sip.ruleID': 'SDR_1',
+    'sip.trunkPhoneNumber': '+74990000002',
+  },
+};
+const agent: LiveKitParticipant = {
+  sid: 'PA_ECbXtKaUnFuz',
+  identity: 'agent-AJ_TcUiCAM5WUch',
+  kind: 'AGENT',
+};
+
+describe('reconcile', () => {
+  test('a room that is gone ends its call, once', async () => {
+    await ledger.record(arrivals);
+    await run();
+    await run();
+    const [call] = await calls();
+    expect(call).toMatchObject({ state: 'failed', ending: { by: 'system', reason: 'unknown' } });
+    const { data } = await ledger.events(call?.id ?? '', { limit: 100 });
+    expect(data.filter(({ event }) => event.inferred)).toHaveLength(1);
+  });
+
+  test('what was heard of just now is left alone', async () => {
+    await ledger.record(arrivals);
+    await run(5_000);
+    expect(await calls()).toMatchObject([{ state: 'ringing' }]);
+  });
+
+  test('a call that is as LiveKit says stays as it is', async () => {
+    await ledger.record(arrivals);
+    rooms.set(roomName, {
+      sid: roomSid,
+      people: [
+        { ...caller, attributes: { ...caller.attributes, 'sip.callStatus': 'ringing' } },
+        agent,
+      ],
+    });
+    await run();
+    expect(await calls()).toMatchObject([{ state: 'ringing' }]);
+  });
+
+  test('an answer that no webhook told of', async () => {
+    await ledger.record(arrivals);
+    rooms.set(roomName, { sid: roomSid, people: [caller, agent] });
+    await run();
+    expect(await calls()).toMatchObject([
+      { state: 'connected', legs: [{ answerInferred: true, sipCallId: 'SCL_W9sahR5fpgJr' }] },
+    ]);
+  });
+
+  test('a caller who left without a webhook', async () => {
+    await ledger.record(arrivals);
+    rooms.set(roomName, { sid: roomSid, people: [agent] });
+    await run();
+    const [call] = await calls();
+    expect(call?.legs[0]?.endedAt).toBeDefined();
+    expect(call?.room?.finishedAt).toBeUndefined();
+  });
+
+  test('an agent that died under a caller', async () => {
+    await ledger.record(arrivals);
+    rooms.set(roomName, { sid: roomSid, people: [caller] });
+    await run();
+    rooms.clear();
+    await run();
+    expect(await calls()).toMatchObject([{ state: 'failed', ending: { reason: 'agent_lost' } }]);
+  });
+
+  test('a call that nobody told of', async () => {
+    rooms.set(roomName, { sid: roomSid, people: [caller, agent] });
+    await run();
+    await run();
+    expect(await calls()).toMatchObject([
+      { state: 'connected', from: '+74950000001', to: '+74990000002', room: { sid: roomSid } },
+    ]);
+  });
+
+  test('the true end, told late, is better than the inferred one', async () => {
+    await ledger.record(arrivals);
+    await run();
+    await ledger.record(events);
+    expect(await calls()).toMatchObject([
+      { state: 'ended', ending: { by: 'caller', reason: 'caller_hangup' } },
+    ]);
+  });
+
+  test('an invited caller whose ingress died before the room', async () => {
+    const invited: CallEvent = {
+      id: '01INVITED',
+      source: 'ingress',
+      at: new Date().toISOString(),
+      correlation: { sipCallId: 'SCL_9', roomName: 'call-9' },
+      type: 'leg.invited',
+      data: { from: '+1', to: '+2', line: 'main', trunk: 't', sipCallIdFull: 'x@y' },
+    };
+    await ledger.record([invited]);
+    await run(30_000);
+    expect(await calls()).toMatchObject([{ state: 'initializing' }]);
+    await run();
+    expect(await calls()).toMatchObject([
+      { state: 'failed', ending: { by: 'system', reason: 'service_lost' } },
+    ]);
+  });
+
+  test('an agent that was sent into a room by hand is a call, and other rooms are none', async () => {
+    const alone = reportsOf(TRACE, { endedBy: 'system', endReason: 'idle' }).slice(0, 1);
+    await ledger.record([
+      ...alone,
+      {
+        id: 'EV_other',
+        source: 'webhook',
+        at: new Date().toISOString(),
+        correlation: { roomSid: 'RM_web', roomName: 'meeting' },
+        type: 'room.started',
+        data: {},
+      },
+    ]);
+    expect(await calls()).toEqual([]);
+    rooms.set(roomName, { sid: roomSid, people: [agent] });
+    rooms.set('meeting', { sid: 'RM_web', people: [] });
+    await run();
+    expect(await calls()).toMatchObject([{ direction: 'inbound', ingress: 'room', line: 'main' }]);
+    // The caller enters after all: it is the same call.
+    await ledger.record(events);
+    expect(await calls()).toMatchObject([
+      { ingress: 'livekit-sip', legs: [{ from: '+74950000001' }] },
+    ]);
+  });
+});
+
+describe('sealSettled', () => {
+  test('a call of which all is known is sealed soon, and once', async () => {
+    await ledger.record(events);
+    expect(await seal(500)).toBe(0);
+    expect(await seal(5_000)).toBe(1);
+    expect(await seal(5_000)).toBe(0);
+  });
+
+  test("a worker's last report is waited for, then given up", async () => {
+    const reports = reportsOf(TRACE, { endedBy: 'caller', endReason: 'caller_hangup' });
+    await ledger.record([...events, ...reports.slice(0, 4)]);
+    expect(await seal(10_000)).toBe(0);
+    expect(await seal(40_000)).toBe(1);
+  });
+
+  test('an open call is not sealed', async () => {
+    await ledger.record(arrivals);
+    expect(await seal(86_400_000)).toBe(0);
+  });
+
+  test('what comes after sealing is kept, flagged, and changes nothing', async () => {
+    const reports = reportsOf(TRACE, { endedBy: 'agent', endReason: 'transferred' });
+    await ledger.record(events);
+    await seal(5_000);
+    const [before] = await calls();
+    const recorded = await ledger.record(reports);
+    expect(new Set(recorded.map(({ outcome }) => outcome))).toEqual(new Set(['late']));
+    expect(await calls()).toEqual([before]);
+    const { data } = await ledger.events(before?.id ?? '', { limit: 100 });
+    expect(data.filter(({ late }) => late)).toHaveLength(reports.length);
+    expect(data.map(({ sequence }) => sequence)).toEqual(data.map((_, index) => index + 1));
+  });
+});
