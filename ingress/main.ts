@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { AudioSource } from '@livekit/rtc-node';
 import { pino } from 'pino';
 import { createReporter } from '../calls/reporter.ts';
 import { loadConfig } from '../config/load-config.ts';
@@ -19,6 +20,8 @@ const reporter = createReporter({
   source: 'ingress',
   log,
 });
+// Loads WebRTC now, which takes half a second, and not while the first caller waits.
+await new AudioSource(8_000, 1).close();
 const endpoint = await SipEndpoint.open({
   config,
   reporter,

@@ -1,6 +1,7 @@
 import { createSocket } from 'node:dgram';
 import type { Socket } from 'node:dgram';
 import { once } from 'node:events';
+import { isIP } from 'node:net';
 import type { Logger } from 'pino';
 import type { Flow, Receive } from './flow.ts';
 import { localAddressFor } from './local-address.ts';
@@ -30,10 +31,18 @@ export class UdpTransport {
 
   /** @throws the socket's error when the address is taken or not ours */
   static async open(options: TransportOptions): Promise<UdpTransport> {
-    const socket = createSocket({ type: options.host.includes(':') ? 'udp6' : 'udp4' });
+    const socket = createSocket({
+      type: options.host.includes(':') ? 'udp6' : 'udp4',
+      // Only addresses are sent to. Without a resolver an answer leaves at once, before whatever
+      // the process does next.
+      lookup: (address, _options, callback) => {
+        callback(null, address, isIP(address) === 6 ? 6 : 4);
+      },
+    });
     const transport = new UdpTransport(socket, options);
+    const listening = once(socket, 'listening');
     socket.bind(options.port, options.host);
-    await once(socket, 'listening');
+    await listening;
     // ICMP errors of a peer that is gone come up here; the transaction's timer deals with them.
     socket.on('error', (error) => options.log.warn({ err: error }, 'SIP socket error'));
     socket.on('message', (raw, remote) => {
