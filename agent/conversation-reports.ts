@@ -1,4 +1,5 @@
 import { voice } from '@livekit/agents';
+import type { AgentProfile } from '../config/config.ts';
 import type { ModelUsage, ReportBody, Turn, TurnLatency } from '../calls/reports.ts';
 
 type Report = (body: ReportBody, at?: Date) => void;
@@ -45,15 +46,16 @@ export function reportConversation(session: voice.AgentSession, report: Report):
   });
 }
 
-/** Usage so far, one entry per model. */
-export function usageOf(session: voice.AgentSession): ModelUsage[] {
+/** Usage so far, one entry per model; providers by the names of the configuration. */
+export function usageOf(session: voice.AgentSession, profile: AgentProfile): ModelUsage[] {
   return session.usage.modelUsage.flatMap((usage): ModelUsage[] => {
-    const model = { provider: usage.provider ?? 'unknown', model: usage.model ?? 'unknown' };
+    const model = usage.model ?? 'unknown';
     switch (usage.type) {
       case 'llm_usage':
         return [
           {
-            ...model,
+            provider: profile.llm.provider,
+            model,
             kind: 'llm',
             inputTokens: usage.inputTokens ?? 0,
             cachedInputTokens: usage.inputCachedTokens ?? 0,
@@ -61,11 +63,19 @@ export function usageOf(session: voice.AgentSession): ModelUsage[] {
           },
         ];
       case 'stt_usage':
-        return [{ ...model, kind: 'stt', audioSeconds: (usage.audioDurationMs ?? 0) / 1000 }];
+        return [
+          {
+            provider: profile.stt.provider,
+            model,
+            kind: 'stt',
+            audioSeconds: (usage.audioDurationMs ?? 0) / 1000,
+          },
+        ];
       case 'tts_usage':
         return [
           {
-            ...model,
+            provider: profile.tts.provider,
+            model,
             kind: 'tts',
             characters: usage.charactersCount ?? 0,
             audioSeconds: (usage.audioDurationMs ?? 0) / 1000,

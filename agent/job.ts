@@ -213,9 +213,9 @@ class Job {
   /** What must be known is reported before anything that may hang or be killed. */
   async #finish(ending: Ending): Promise<void> {
     const { farewell, ...reported } = ending;
-    if (this.#session) {
+    if (this.#session && this.#line) {
       await settle(this.#session.close(), CLOSE_TIMEOUT_MS); // its last turn is reported by this
-      this.#report({ type: 'usage', data: { models: usageOf(this.#session) } });
+      this.#report({ type: 'usage', data: { models: usageOf(this.#session, this.#line.agent) } });
     }
     if (farewell && this.#room.isConnected) await this.#bid(farewell);
     this.#report({ type: 'agent.ended', data: reported });
