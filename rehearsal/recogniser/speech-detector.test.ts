@@ -36,6 +36,13 @@ test('steady noise is not speech for long, and speech above it still is', () => 
   expect(feed(detector, -20, 20)).toBeGreaterThan(10);
 });
 
+test('speech of which every second packet is lost is still noticed', () => {
+  const detector = new SpeechDetector();
+  feed(detector, -75, 50);
+  for (let packet = 0; packet < 8; packet++) feed(detector, packet % 2 ? -75 : -15, 2);
+  expect(detector.speaking).toBe(true);
+});
+
 test('levels are in dB of full scale', () => {
   expect(levelOf(new Int16Array(80), 0, 80)).toBeLessThan(-90);
   expect(levelOf(new Int16Array(80).fill(-32768), 0, 80)).toBeCloseTo(0, 3);

@@ -11,8 +11,10 @@ const QUIETEST_SOUND = -55;
 const BELOW_PEAK = 32;
 /** How fast the noise estimate rises, dB per frame of 10 ms. */
 const NOISE_RISE = 0.03;
-/** Frames above the threshold that make speech of it: clicks are shorter. */
+/** Loud frames that make speech of it: clicks are shorter. */
 const ONSET_FRAMES = 4;
+/** What a quiet frame takes off them: speech with lost packets is speech. */
+const GAP_COST = 0.5;
 
 /** Energy endpointing over frames of 10 ms, cheap enough for many streams. */
 export class SpeechDetector {
@@ -44,7 +46,7 @@ export class SpeechDetector {
     let threshold = Math.max(QUIETEST_SPEECH, this.#noise + ABOVE_NOISE);
     if (this.#speaking) threshold = Math.max(threshold, this.#peak - BELOW_PEAK);
     const loud = level > threshold;
-    this.#onset = loud ? this.#onset + 1 : 0;
+    this.#onset = loud ? this.#onset + 1 : Math.max(0, this.#onset - GAP_COST);
     if (!this.#speaking && this.#onset >= ONSET_FRAMES) {
       this.#speaking = true;
       this.#peak = level;
