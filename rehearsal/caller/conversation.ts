@@ -54,6 +54,8 @@ export interface Conversation {
   heard(speech: boolean, ms: number, at: number): void;
   /** The agent has been heard to finish its first utterance, or was given up. */
   readonly greeted: boolean;
+  /** In the middle of a phrase. */
+  readonly talking: boolean;
   /** Everything is said and answered (or given up). */
   readonly done: boolean;
 }
@@ -123,8 +125,11 @@ export function createConversation(options: ConversationOptions): Conversation {
 
   return {
     nextFrame(now) {
+      const wasSpeaking = meter.speaking;
       meter.tick(now);
-      if (!current && !done) listen(now);
+      // A tick of its own for what was heard to be understood before we speak.
+      const justEnded = wasSpeaking && !meter.speaking;
+      if (!current && !done && !justEnded) listen(now);
       const payload = current?.frames[position];
       if (!current || !payload) return undefined;
       const first = position === 0;
@@ -143,6 +148,9 @@ export function createConversation(options: ConversationOptions): Conversation {
     heard: (speech, ms, at) => meter.heard(speech, ms, at),
     get greeted() {
       return turn >= 0 || done || (answered && !meter.speaking);
+    },
+    get talking() {
+      return current !== undefined;
     },
     get done() {
       return done;

@@ -1,43 +1,79 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Config } from '../../config/config.ts';
+import { loadConfig } from '../../config/load-config.ts';
 import { Voice } from '../voice/voice.ts';
 import { readCallArguments, USAGE } from './arguments.ts';
-import { narrate, summarise } from './narrate.ts';
+import type { CallArguments } from './arguments.ts';
+import { findCallRecord } from './call-record.ts';
+import { openEar } from './ear.ts';
+import { describeRecord, narrate, summarise } from './narrate.ts';
 import { placeCall } from './place-call.ts';
 
 /* oxlint-disable no-console -- a command that talks to a person */
 
-const host = process.env['TRUNKLINE_SIP_HOST'] ?? '127.0.0.1';
-const port = process.env['TRUNKLINE_SIP_PORT'] ?? '5060';
-const voice = new Voice(process.env['TRUNKLINE_DATA_DIR'] ?? '.trunkline');
-const abort = new AbortController();
-process.once('SIGINT', () => abort.abort());
-process.once('SIGTERM', () => abort.abort());
+/** The local stack's; undefined when it cannot be read, which calls elsewhere do not mind. */
+function localConfig(): Config | undefined {
+  try {
+    return loadConfig({ env: process.env, cwd: process.cwd() });
+  } catch {
+    return undefined;
+  }
+}
 
-try {
-  const endpoint = `${host === '0.0.0.0' ? '127.0.0.1' : host}:${port}`;
-  const options = readCallArguments(process.argv.slice(2), endpoint);
-  if (options.help) {
-    console.log(USAGE);
-  } else {
+function apiKeyOf({ apiKeys, dataDir }: Config): string | undefined {
+  try {
+    return apiKeys[0] ?? readFileSync(join(dataDir, 'api-key'), 'utf8').trim();
+  } catch {
+    return undefined;
+  }
+}
+
+async function call(options: CallArguments, config: Config | undefined): Promise<boolean> {
+  const dataDir = config?.dataDir ?? '.trunkline';
+  const voice = new Voice(dataDir);
+  const greetings = (config?.lines ?? []).map(({ agent }) => agent.greeting);
+  const texts = greetings.flatMap((greeting) => ('text' in greeting ? [greeting.text] : []));
+  const ear = openEar({ dataDir, texts });
+  const abort = new AbortController();
+  process.once('SIGINT', () => abort.abort());
+  process.once('SIGTERM', () => abort.abort());
+  try {
     if (!options.json) console.log(`calling ${options.to} from ${options.from}`);
     const result = await placeCall({
       ...options,
       voice: (text) => voice.speak(text, { speaker: 'caller', sampleRate: 8_000 }),
+      recognise: (samples) => ear.understand(samples),
       signal: abort.signal,
       onEvent(event) {
         const line = options.json ? JSON.stringify(event) : narrate(event);
         if (line !== undefined) console.log(line);
       },
     });
-    console.log(options.json ? JSON.stringify({ type: 'result', ...result }) : summarise(result));
-    if (!options.json && options.record !== undefined) {
-      console.log(`recording            ${options.record}`);
+    const apiKey = config && apiKeyOf(config);
+    const record = apiKey
+      ? await findCallRecord({ url: config.callServiceUrl, apiKey }, result.sipCallId)
+      : undefined;
+    if (options.json) {
+      console.log(JSON.stringify({ type: 'result', ...result, record }));
+    } else {
+      console.log(summarise(result));
+      if (options.record !== undefined) console.log(`recording            ${options.record}`);
+      if (record) console.log(describeRecord(record));
     }
-    const unanswered = result.turns.some((turn) => turn.missed);
-    process.exitCode = result.outcome === 'completed' && !unanswered ? 0 : 1;
+    return result.outcome === 'completed' && !result.turns.some((turn) => turn.missed);
+  } finally {
+    await Promise.all([voice.close(), ear.close()]);
   }
+}
+
+try {
+  const config = localConfig();
+  const host = config?.sip.host === '0.0.0.0' ? '127.0.0.1' : (config?.sip.host ?? '127.0.0.1');
+  const options = readCallArguments(process.argv.slice(2), `${host}:${config?.sip.port ?? 5060}`);
+  if (options.help) console.log(USAGE);
+  else process.exitCode = (await call(options, config)) ? 0 : 1;
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);
   process.exitCode = 2;
-} finally {
-  await voice.close();
 }

@@ -4,11 +4,13 @@ import type { CallLog } from './call-log.ts';
 import { FRAME_SAMPLES, SAMPLE_RATE } from './codec.ts';
 import type { Codec } from './codec.ts';
 import { createConversation } from './conversation.ts';
+import type { ConversationEvent } from './conversation.ts';
 import { createDialler } from './dialler.ts';
 import { startMediaClock } from './media-clock.ts';
 import type { StereoRecording } from './recording.ts';
 import type { HeardPacket, RtpPort } from './rtp-port.ts';
 import { isSpeech } from './speech-meter.ts';
+import { concatenate } from './recordings.ts';
 import { toUtterance } from './utterance.ts';
 
 export interface MouthAndEarOptions {
@@ -19,7 +21,7 @@ export interface MouthAndEarOptions {
   readonly recording: StereoRecording | undefined;
   /** performance.now() of the answer. */
   readonly startedAt: number;
-  readonly recognise?: ((samples: Int16Array) => string | undefined) | undefined;
+  readonly recognise?: ((samples: Int16Array) => Promise<string | undefined>) | undefined;
   readonly hangUpAfterMs?: number | undefined;
   readonly gapMs?: number | undefined;
   readonly patienceMs?: number | undefined;
@@ -32,10 +34,14 @@ export interface MouthAndEar {
   hear(packet: HeardPacket): void;
   /** Falls silent; says how well the clock ran. */
   stop(): CallResult['clock'];
+  /** Resolves when all that was heard is understood, or not. */
+  understood(): Promise<void>;
 }
 
 const DEFAULT_GAP_MS = 600;
 const DEFAULT_PATIENCE_MS = 10_000;
+/** The caller speaks on when what was heard is not understood after this, ms. */
+const THINK_MS = 1_000;
 
 /** Talks and listens by the conversation; ends the call in the log when it is over. */
 export function startMouthAndEar(options: MouthAndEarOptions): MouthAndEar {
@@ -43,10 +49,25 @@ export function startMouthAndEar(options: MouthAndEarOptions): MouthAndEar {
   const dialler = createDialler(options.dtmf ?? '');
   let packets: { readonly at: number; readonly samples: Int16Array }[] = [];
 
-  const understand = (from: number, to: number): string | undefined => {
-    const spoken = packets.filter(({ at }) => at >= from && at <= to);
+  /** Being understood at the moment. */
+  const pending = new Set<Promise<void>>();
+  let heardAt = 0;
+
+  const hearOut = (event: Extract<ConversationEvent, { type: 'heard' }>): void => {
+    heardAt = performance.now();
+    const spoken = packets.filter(({ at }) => at >= event.startedAt && at <= event.at);
     packets = [];
-    return recognise?.(concatenate(spoken.map(({ samples }) => samples)));
+    if (!recognise) {
+      log.spoke(event);
+      return;
+    }
+    const understanding = recognise(concatenate(spoken.map(({ samples }) => samples)))
+      .catch(() => undefined)
+      .then((text) => {
+        pending.delete(understanding);
+        return log.spoke(event, text);
+      });
+    pending.add(understanding);
   };
 
   const conversation = createConversation({
@@ -55,7 +76,8 @@ export function startMouthAndEar(options: MouthAndEarOptions): MouthAndEar {
     patienceMs: options.patienceMs ?? DEFAULT_PATIENCE_MS,
     bargeInAfterMs: options.bargeInAfterMs,
     onEvent(event) {
-      log.spoke(event, event.type === 'heard' ? understand(event.startedAt, event.at) : undefined);
+      if (event.type === 'heard') hearOut(event);
+      else log.spoke(event);
     },
   });
 
@@ -74,7 +96,8 @@ export function startMouthAndEar(options: MouthAndEarOptions): MouthAndEar {
       rtp.sendEvent(key.event, key.durationSamples, key.first, key.end);
       return;
     }
-    const frame = pressing ? undefined : conversation.nextFrame(now);
+    const thinking = pending.size > 0 && !conversation.talking && now - heardAt < THINK_MS;
+    const frame = pressing || thinking ? undefined : conversation.nextFrame(now);
     rtp.sendAudio(frame?.payload ?? silence, frame?.first ?? false);
     recording?.said(codec.decode(frame?.payload ?? silence), now - startedAt);
   };
@@ -91,15 +114,8 @@ export function startMouthAndEar(options: MouthAndEarOptions): MouthAndEar {
       clock.stop();
       return { skipped: clock.skipped, worstLatenessMs: clock.worstLatenessMs };
     },
+    async understood() {
+      await Promise.all(pending);
+    },
   };
-}
-
-function concatenate(parts: readonly Int16Array[]): Int16Array {
-  const joined = new Int16Array(parts.reduce((length, part) => length + part.length, 0));
-  let position = 0;
-  for (const part of parts) {
-    joined.set(part, position);
-    position += part.length;
-  }
-  return joined;
 }

@@ -1,4 +1,5 @@
 import type { CallEvent, CallResult } from './call-events.ts';
+import type { CallRecord } from './call-record.ts';
 
 const ms = (value: number | undefined): string =>
   value === undefined ? '–' : `${Math.round(value)} ms`;
@@ -51,5 +52,20 @@ export function summarise(result: CallResult): string {
     `voice to voice       ${ms(median)} median of ${latencies.length} of ${result.turns.length} turns`,
     `RTP                  ${result.rtp.sent} sent, ${result.rtp.received} received, ` +
       `${result.rtp.lost} lost, jitter ${result.rtp.jitterMs.toFixed(1)} ms`,
+  ].join('\n');
+}
+
+/** What the call service wrote down. */
+export function describeRecord({ call, turns }: CallRecord): string {
+  return [
+    '',
+    `record               ${call.id}: ${call.state}, by ${call.endedBy ?? '–'} (${call.endReason ?? '–'})`,
+    ...turns.map(({ who, text, interrupted, latency }) => {
+      const parts = latency
+        ? `  [STT ${ms(latency.stt)}, LLM ${ms(latency.llmFirstToken)}, ` +
+          `TTS ${ms(latency.ttsFirstByte)}, in all ${ms(latency.total)}]`
+        : '';
+      return `  ${who}: ${text}${interrupted ? ' (interrupted)' : ''}${parts}`;
+    }),
   ].join('\n');
 }

@@ -21,7 +21,7 @@ export interface PlaceCallOptions {
   /** Renders a phrase as 16-bit mono audio at 8 kHz. */
   readonly voice: (text: string) => Promise<Int16Array>;
   /** Understands what the agent said (16-bit mono, 8 kHz); absent: nothing is understood. */
-  readonly recognise?: ((samples: Int16Array) => string | undefined) | undefined;
+  readonly recognise?: ((samples: Int16Array) => Promise<string | undefined>) | undefined;
   readonly onEvent?: ((event: CallEvent) => void) | undefined;
   readonly transport?: 'udp' | 'tcp' | undefined;
   readonly credentials?: SipCallOptions['credentials'];
@@ -121,6 +121,7 @@ export async function placeCall(options: PlaceCallOptions): Promise<CallResult> 
   const clock = mouthAndEar?.stop() ?? { skipped: 0, worstLatenessMs: 0 };
   if (options.leave === 'vanish') call?.vanish();
   else await call?.hangUp();
+  await mouthAndEar?.understood();
   rtp.close();
   if (options.record !== undefined) await recording?.save(options.record);
   return log.result({ sipCallId: call?.id ?? '', rtp: rtp.stats, clock });
