@@ -52,8 +52,9 @@ async function start(): Promise<void> {
     stack = await startStack({
       onProgress: say,
       onEvent: (name, event) => {
-        if (stopRequestedAt !== undefined && event.type === 'died') return;
-        const restarts = stack?.processes.get(name)?.restarts ?? 0;
+        // While everything starts, only what does not start is of interest, and that is explained.
+        if (!stack || (stopRequestedAt !== undefined && event.type === 'died')) return;
+        const restarts = stack.processes.get(name)?.restarts ?? 0;
         const text = describeEvent(name, event, restarts);
         if (text !== undefined) say(text);
       },

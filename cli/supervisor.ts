@@ -11,6 +11,8 @@ const MAX_RETRY_MS = 10_000;
 const SETTLED_MS = 30_000;
 /** Deaths before it was ever ready, after which a process counts as unable to start. */
 const MAX_FAILED_STARTS = 3;
+/** A process that is not ready by then hangs: it is killed, and started again like one that died. */
+const START_TIMEOUT_MS = 60_000;
 const PROBE_EVERY_MS = 50;
 const LAST_LINES = 20;
 
@@ -117,16 +119,24 @@ export function supervise(
       onEvent({ type: 'started', pid });
     }
 
+    let hung = false;
+    const hangs = setTimeout(() => {
+      hung = true;
+      if (pid !== undefined) signalGroup(pid, 'SIGKILL');
+    }, START_TIMEOUT_MS);
     let readyAt: number | undefined;
     const becomesReady = answers(spec.readyUrl, over.signal).then((yes) => {
       if (!yes || stopping.signal.aborted) return undefined;
+      clearTimeout(hangs);
       readyAt = performance.now();
       state = 'ready';
       wasReady = true;
       onEvent({ type: 'ready', afterMs: readyAt - startedAt });
       return firstReady.resolve();
     });
-    const how = await ended;
+    const exit = await ended;
+    const how = hung ? `not ready within ${START_TIMEOUT_MS / 1000} s` : exit;
+    clearTimeout(hangs);
     over.abort();
     await becomesReady;
     child = undefined;
