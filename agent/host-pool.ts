@@ -17,6 +17,8 @@ export interface HostPoolOptions {
   /** A host died with these calls in it; they are gone. */
   onLost(jobs: JobInfo[]): void;
   onJobEnded(jobId: string): void;
+  /** A host can take calls. */
+  onReady(): void;
 }
 
 const RESTART_MS = { first: 100, most: 10_000 };
@@ -83,8 +85,10 @@ export class HostPool {
     this.#hosts.add(host);
     send(host, { type: 'init', config });
     child.on('message', (message: FromHost) => {
-      if (message.type === 'ready') host.ready = true;
-      else {
+      if (message.type === 'ready') {
+        host.ready = true;
+        this.#options.onReady();
+      } else {
         host.jobs.delete(message.jobId);
         this.#options.onJobEnded(message.jobId);
       }

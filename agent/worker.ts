@@ -50,6 +50,8 @@ export class AgentWorker {
       ...options,
       onLost: (jobs) => this.#onLost(jobs),
       onJobEnded: () => this.#sendLoad(),
+      // LiveKit would otherwise take us for full until the next interval.
+      onReady: () => this.#sendLoad(),
     });
   }
 
