@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { pino } from 'pino';
+import { openPostgresLedger } from '../calls/postgres-ledger.ts';
 import { openSqliteLedger } from '../calls/sqlite-ledger.ts';
 import { ConfigError } from '../config/config-error.ts';
 import { loadConfig } from '../config/load-config.ts';
@@ -18,7 +19,9 @@ const CLOSE_TIMEOUT_MS = 10_000;
 
 const config = load();
 const log = pino({ name: 'api', level: config.logLevel });
-const ledger = await openSqliteLedger(join(config.dataDir, 'trunkline.sqlite'));
+const ledger = config.databaseUrl
+  ? await openPostgresLedger(config.databaseUrl)
+  : await openSqliteLedger(join(config.dataDir, 'trunkline.sqlite'));
 const apiKeys = config.apiKeys.length > 0 ? config.apiKeys : [ensureApiKey(config.dataDir)];
 const app = await createApp({ config, apiKeys, ledger, log });
 await app.listen({ ...config.http });

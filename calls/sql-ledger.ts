@@ -9,11 +9,23 @@ import type { EventRow, LedgerSchema } from './schema.ts';
 
 type Db = Kysely<LedgerSchema>;
 
+export interface SqlLedgerOptions {
+  /** Makes a transaction the only one that writes until it ends; where the database needs it. */
+  readonly lock?: (tx: Db) => Promise<void>;
+}
+
 /** The ledger on a database that Kysely drives and `migrate` has prepared. Owns the connection. */
-export function createSqlLedger(db: Db): Ledger {
+export function createSqlLedger(db: Db, { lock }: SqlLedgerOptions = {}): Ledger {
+  async function write<T>(work: (tx: Db) => Promise<T>): Promise<T> {
+    return db.transaction().execute(async (tx) => {
+      await lock?.(tx);
+      return work(tx);
+    });
+  }
+
   // A commit waits for the disk: events that arrive meanwhile share the next one.
   const writer = createBatcher<readonly CallEvent[], readonly Recorded[]>((requests) =>
-    db.transaction().execute(async (tx) => {
+    write(async (tx) => {
       const results: Recorded[][] = [];
       for (const events of requests) {
         const recorded: Recorded[] = [];
@@ -95,7 +107,7 @@ export function createSqlLedger(db: Db): Ledger {
     },
 
     seal: (callId, at) =>
-      db.transaction().execute(async (tx) => {
+      write(async (tx) => {
         const row = await tx
           .selectFrom('calls')
           .selectAll()
@@ -111,27 +123,24 @@ export function createSqlLedger(db: Db): Ledger {
     async countOpen() {
       const rows = await db
         .selectFrom('calls')
-        .select(({ fn }) => ['state', fn.countAll<number>().as('count')])
+        .select(({ fn }) => ['state', fn.countAll<number | string>().as('count')])
         .where('sealedAt', 'is', null)
         .groupBy('state')
         .execute();
-      return Object.fromEntries(rows.map(({ state, count }) => [state, count]));
+      return Object.fromEntries(rows.map(({ state, count }) => [state, Number(count)]));
     },
 
     async probe() {
       // Takes the write lock and writes a page, then leaves no trace.
-      await db
-        .transaction()
-        .execute(async (tx) => {
-          await tx
-            .insertInto('callKeys')
-            .values({ kind: 'job', key: ulid(), callId: 'probe' })
-            .execute();
-          throw new Undone();
-        })
-        .catch((error: unknown) => {
-          if (!(error instanceof Undone)) throw error;
-        });
+      await write(async (tx) => {
+        await tx
+          .insertInto('callKeys')
+          .values({ kind: 'job', key: ulid(), callId: 'probe' })
+          .execute();
+        throw new Undone();
+      }).catch((error: unknown) => {
+        if (!(error instanceof Undone)) throw error;
+      });
     },
 
     async close() {

@@ -1,4 +1,5 @@
 import type { Call, CallState } from './call.ts';
+import { isFinal } from './call.ts';
 import type { EndReason } from './reports.ts';
 
 /** Ends that are nobody's wish. */
@@ -26,7 +27,12 @@ export function withState(call: Call): Call {
     ...(first?.to !== undefined && { to: first.to }),
     ...(answeredAt !== undefined && { answeredAt }),
   };
-  if (!isOver(call)) return { ...current, state: openState(current) };
+  if (!isOver(call)) {
+    if (!isFinal(call.state)) return { ...current, state: openState(current) };
+    // Somebody has come back: what ended the call before is not how it ends.
+    const { endingAt: _before, ending: _why, ...again } = current;
+    return { ...again, state: openState(again) };
+  }
   const legEnds = call.legs.flatMap((leg) => leg.endedAt ?? []);
   const agentEnds = call.agents.flatMap((agent) => agent.endedAt ?? agent.leftAt ?? []);
   const ends = (legEnds.length > 0 ? legEnds : agentEnds).sort();
