@@ -70,8 +70,8 @@ export interface RtpStats {
 
 /**
  * The audio of one call on one UDP port: G.711 and telephone-event (RFC 3550, 3551, 4733).
- * Nothing is sent, and no media timeout runs, before the first `send` or `update({direction})`:
- * so it can be opened while the call still rings.
+ * Nothing is sent before the first `send`, and the media timeout runs from the first packet either
+ * way: so it can be opened while the call still rings.
  */
 export class RtpSession {
   readonly #socket: Socket;
@@ -89,8 +89,9 @@ export class RtpSession {
   #sent = 0;
   #timer: NodeJS.Timeout | undefined;
   #timerAt = Infinity;
-  /** When the media timeout last began to run; undefined: it does not. */
+  /** When the media timeout began to run; undefined: it does not, as on hold. */
   #heardAt: number | undefined;
+  #started = false;
   #timedOut = false;
   #strangerLogged = false;
   #closed: Promise<void> | undefined;
@@ -144,7 +145,7 @@ export class RtpSession {
   send(pcm: Int16Array): void {
     if (this.#closed !== undefined || !this.#sends) return;
     const now = performance.now();
-    this.#heardAt ??= now;
+    this.#start(now);
     this.#sender.push(pcm, now);
     this.#schedule(now);
   }
@@ -170,7 +171,7 @@ export class RtpSession {
     if (update.direction !== undefined) {
       this.#direction = update.direction;
       if (!this.#sends) this.#sender.stop(now);
-      this.#heardAt = this.#receives ? now : undefined;
+      if (this.#started) this.#heardAt = this.#receives ? now : undefined;
     }
     this.#schedule(now);
   }
@@ -218,6 +219,7 @@ export class RtpSession {
     const accepted = this.#source.accept(packet.getSsrc(), packet.getSequenceNumber(), timestamp);
     if (accepted === undefined) return;
     this.#received++;
+    this.#start(now);
     if (this.#heardAt !== undefined) this.#heardAt = now;
     if (accepted.restarted) {
       this.#jitterBuffer.restart();
@@ -297,6 +299,13 @@ export class RtpSession {
     this.#jitterBuffer.tick(now);
     this.#checkTimeout(now);
     this.#schedule(now);
+  }
+
+  /** Media flows: from now on its absence means something. */
+  #start(now: number): void {
+    if (this.#started) return;
+    this.#started = true;
+    if (this.#receives) this.#heardAt = now;
   }
 
   #checkTimeout(now: number): void {
