@@ -10,5 +10,7 @@ export interface Emulators {
   readonly stats: Stats;
   readonly voice: Voice;
   readonly recogniser: Recogniser;
+  /** After this long without audio or KeepAlive a transcription is closed, ms. */
+  readonly idleLimitMs: number;
   readonly log: Logger;
 }

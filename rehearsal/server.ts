@@ -16,6 +16,8 @@ import { Voice } from './voice/voice.ts';
 
 /** A recording sent to `/v1/listen`, bytes. */
 const BODY_LIMIT = 32 * 1024 * 1024;
+/** Deepgram closes a stream that gets neither audio nor KeepAlive for 10 s. */
+const DEEPGRAM_IDLE_MS = 10_000;
 
 export interface RehearsalOptions {
   readonly host: string;
@@ -24,6 +26,8 @@ export interface RehearsalOptions {
   /** Folder that keeps rendered speech. */
   readonly dataDir: string;
   readonly settings?: SettingsPatch | undefined;
+  /** How long Deepgram waits for audio or KeepAlive, ms; 10 s unless a test is in a hurry. */
+  readonly idleLimitMs?: number | undefined;
   readonly log?: Logger | undefined;
 }
 
@@ -48,7 +52,14 @@ export async function createRehearsal(options: RehearsalOptions): Promise<Rehear
   const voice = new Voice(options.dataDir);
   const conduct = new Conduct(options.settings);
   const recogniser = await loadPhraseBook(voice);
-  const emulators: Emulators = { conduct, stats: new Stats(), voice, recogniser, log };
+  const emulators: Emulators = {
+    conduct,
+    stats: new Stats(),
+    voice,
+    recogniser,
+    idleLimitMs: options.idleLimitMs ?? DEEPGRAM_IDLE_MS,
+    log,
+  };
 
   const app = Fastify({ bodyLimit: BODY_LIMIT, genReqId: () => randomUUID() });
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => {
@@ -76,6 +87,7 @@ export async function createRehearsal(options: RehearsalOptions): Promise<Rehear
 
   async function close(): Promise<void> {
     sockets.close();
+    emulators.stats.disconnectAll();
     app.server.closeAllConnections();
     await app.close();
     await voice.close();

@@ -65,6 +65,13 @@ export class Stats {
     };
   }
 
+  /** Drops everything, served or left hanging. */
+  disconnectAll(): void {
+    this.disconnect('stt');
+    this.disconnect('llm');
+    this.disconnect('tts');
+  }
+
   /** Resets every open connection of a service, as a provider's outage does. */
   disconnect(service: Service): number {
     const sockets = [...this.#sockets[service]];

@@ -1,5 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { z } from 'zod';
 
 /** Error body of Deepgram's API: `{"err_code", "err_msg", "request_id"}`. */
 export interface DeepgramError {
@@ -25,6 +26,12 @@ export function deepgramError(status: number, requestId: string, message?: strin
   return { err_code: code, err_msg: message ?? text, request_id: requestId };
 }
 
+/** What is wrong with a query or body, on one line. */
+export function describeProblem(error: unknown): string | undefined {
+  if (!(error instanceof z.ZodError)) return undefined;
+  return error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; ');
+}
+
 /** Answers an upgrade request with an error, as Deepgram does: body and `dg-error` header. */
 export function refuseUpgrade(socket: Duplex, status: number, error: DeepgramError): void {
   const body = JSON.stringify(error);
@@ -34,7 +41,8 @@ export function refuseUpgrade(socket: Duplex, status: number, error: DeepgramErr
       'content-type: application/json',
       `content-length: ${Buffer.byteLength(body)}`,
       `dg-request-id: ${error.request_id}`,
-      `dg-error: ${error.err_msg}`,
+      // One line of ASCII: a header cannot hold more.
+      `dg-error: ${error.err_msg.replaceAll(/[^\x20-\x7e]+/g, ' ').trim()}`,
       'connection: close',
       '',
       body,

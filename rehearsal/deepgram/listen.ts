@@ -10,8 +10,6 @@ import type { ListenOptions } from './listen-query.ts';
 import { Arrivals } from './arrivals.ts';
 import { modelMetadata, seconds, toAlternative, type Transcript } from './results.ts';
 
-/** Deepgram closes a stream that gets neither audio nor KeepAlive for 10 s, with 1011 NET-0001. */
-const IDLE_LIMIT_MS = 10_000;
 const IDLE_REASON =
   'NET-0001: Deepgram did not receive audio data or a text message within the timeout window.';
 /** Silence is confirmed by an empty final result about this often, ms. */
@@ -23,8 +21,8 @@ export interface ListenDeps {
   readonly visit: Visit;
   readonly requestId: string;
   readonly log: Logger;
-  /** Shorter in tests, ms. */
-  readonly idleLimitMs?: number;
+  /** After this long without audio or KeepAlive the stream is closed with 1011 NET-0001, ms. */
+  readonly idleLimitMs: number;
 }
 
 type Control = 'KeepAlive' | 'Finalize' | 'CloseStream';
@@ -49,7 +47,7 @@ export function serveListen(socket: WebSocket, options: ListenOptions, deps: Lis
   let wordsUntilMs: number | undefined;
   let finished = false;
   const timers = new Set<NodeJS.Timeout>();
-  let idle = setTimeout(giveUp, deps.idleLimitMs ?? IDLE_LIMIT_MS);
+  let idle = setTimeout(giveUp, deps.idleLimitMs);
 
   function giveUp(): void {
     log.debug({ requestId }, 'stream idle, closing');
@@ -58,7 +56,7 @@ export function serveListen(socket: WebSocket, options: ListenOptions, deps: Lis
 
   function stayAwake(): void {
     clearTimeout(idle);
-    idle = setTimeout(giveUp, deps.idleLimitMs ?? IDLE_LIMIT_MS);
+    idle = setTimeout(giveUp, deps.idleLimitMs);
   }
 
   /** Sends at `due` (of performance.now()), after everything that was queued before. */

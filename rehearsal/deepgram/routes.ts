@@ -5,7 +5,7 @@ import { decodeWav } from '../audio/wav.ts';
 import type { Emulators } from '../emulators.ts';
 import { misbehave } from '../misbehave.ts';
 import { encodeSpeech } from '../speech-stream.ts';
-import { deepgramError } from './errors.ts';
+import { deepgramError, describeProblem } from './errors.ts';
 import { modelMetadata, toAlternative } from './results.ts';
 import { parseSpeakQuery, voiceLanguage } from './speak-query.ts';
 
@@ -49,12 +49,12 @@ export function deepgramRoutes(app: FastifyInstance, emulators: Emulators): void
     const visit = begin(request, reply, 'tts');
     if (!visit) return reply;
     const body = SpeakBody.safeParse(request.body);
-    if (!body.success) return refuse(reply, 400, z.prettifyError(body.error));
+    if (!body.success) return refuse(reply, 400, describeProblem(body.error));
     let options;
     try {
       options = parseSpeakQuery(query(request));
     } catch (error) {
-      return refuse(reply, 400, error instanceof z.ZodError ? z.prettifyError(error) : undefined);
+      return refuse(reply, 400, describeProblem(error));
     }
     const { encoding, sampleRate, model } = options;
     const [pcm] = await Promise.all([

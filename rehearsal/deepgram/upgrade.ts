@@ -2,12 +2,11 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { WebSocketServer, type WebSocket } from 'ws';
-import { z } from 'zod';
 import type { Emulators } from '../emulators.ts';
 import { misbehave } from '../misbehave.ts';
 import type { Service } from '../settings.ts';
 import type { Visit } from '../stats.ts';
-import { deepgramError, refuseUpgrade } from './errors.ts';
+import { deepgramError, describeProblem, refuseUpgrade } from './errors.ts';
 import { serveListen } from './listen.ts';
 import { parseListenQuery } from './listen-query.ts';
 import { isDeepgramKey } from './routes.ts';
@@ -19,7 +18,7 @@ type Serve = (socket: WebSocket, visit: Visit, requestId: string) => void;
 
 /** Deepgram's WebSockets: `/v1/listen` and `/v1/speak`. */
 export function deepgramUpgrade(emulators: Emulators) {
-  const { conduct, stats, recogniser, voice, log } = emulators;
+  const { conduct, stats, voice, log } = emulators;
   const server = new WebSocketServer({ noServer: true });
 
   function parse(url: URL): { service: Service; serve: Serve } | undefined {
@@ -28,7 +27,7 @@ export function deepgramUpgrade(emulators: Emulators) {
       return {
         service: 'stt',
         serve: (socket, visit, requestId) =>
-          serveListen(socket, options, { recogniser, conduct, visit, requestId, log }),
+          serveListen(socket, options, { ...emulators, visit, requestId }),
       };
     }
     if (url.pathname === '/v1/speak') {
@@ -51,7 +50,7 @@ export function deepgramUpgrade(emulators: Emulators) {
     try {
       asked = parse(new URL(request.url ?? '/', 'http://rehearsal'));
     } catch (error) {
-      refuse(400, error instanceof z.ZodError ? z.prettifyError(error) : undefined);
+      refuse(400, describeProblem(error));
       return;
     }
     if (!asked) {
