@@ -17,7 +17,7 @@ export const USAGE = `Measures whole calls: SIP, media, room, agent, on the rehe
   --write            write docs/benchmarks.md (--full does)
   --verbose          show what each call was like`;
 
-export const SYSTEMS = ['trunkline', 'stock', 'stock-tuned'] as const;
+const SYSTEMS = ['trunkline', 'stock', 'stock-tuned'] as const;
 export type SystemName = (typeof SYSTEMS)[number];
 
 export interface BenchArguments {

@@ -27,6 +27,8 @@ test('a run without a single answer is still a table', () => {
     },
   );
   expect(markdown).toContain('400 ms are taken off');
-  expect(markdown).toMatch(/^\| stock worker, its defaults \| 10 \| 0 \/ 0 \/ 0 \/ 0 of 0 \|/m);
+  expect(markdown).toMatch(
+    /^\| stock worker, its defaults \| 10 \| 0 \/ 0 \/ 0 \/ 0 \/ 0 of 0 \|/m,
+  );
   expect(markdown).not.toContain('NaN');
 });

@@ -5,8 +5,8 @@ import type { ProviderDelays } from './rehearsal-delays.ts';
 import type { ScenarioResult } from './scenario.ts';
 import type { Spread } from './summary.ts';
 
-export const BEGIN = '<!-- figures: written by npm run bench -->';
-export const END = '<!-- end of figures -->';
+const BEGIN = '<!-- figures: written by npm run bench -->';
+const END = '<!-- end of figures -->';
 
 const NAMES: Record<SystemName, string> = {
   trunkline: 'Trunkline',
@@ -37,7 +37,7 @@ export function toMarkdown(results: readonly ScenarioResult[], conditions: Condi
       [
         'system',
         'calls at once',
-        'calls: served / refused / lost / silent',
+        'calls: served / faulty / refused / lost / silent',
         'turns: timed / missed / overlapped',
         'overhead p50 / p95, ms',
         'INVITE to 200 p50 / p95, ms',
@@ -47,7 +47,7 @@ export function toMarkdown(results: readonly ScenarioResult[], conditions: Condi
       results.map(({ system, calls, summary: s }) => [
         NAMES[system],
         String(calls),
-        `${s.served} / ${s.refused.count}${codes(s.refused.codes)} / ${s.lost} / ${s.silent} of ${s.calls}`,
+        `${s.served} / ${s.faulty} / ${s.refused.count}${codes(s.refused.codes)} / ${s.lost} / ${s.silent} of ${s.calls}`,
         `${s.overhead?.count ?? 0} / ${s.turnsMissed} / ${s.turnsOverlapped} of ${s.turns}`,
         pair(s.overhead),
         pair(s.inviteToAnswer),

@@ -35,7 +35,7 @@ export interface ScenarioOptions {
   readonly onCalls?: (results: readonly CallResult[]) => void;
 }
 
-export interface ProcessCost {
+interface ProcessCost {
   readonly name: string;
   readonly cpuSecondsPerCallMinute: number;
   /** PSS before the calls and at its highest during them, MB. */

@@ -35,7 +35,13 @@ test('percentiles are values that occurred', () => {
 test('takes the providers off the replies, and leaves out what has no reply', () => {
   const summary = summarise([call({ turns: [turn(600), turn(700), turn(undefined, true)] })], 450);
   expect(summary.overhead).toEqual({ p50: 150, p95: 250, count: 2 });
-  expect(summary).toMatchObject({ turns: 3, turnsMissed: 0, turnsOverlapped: 1, served: 1 });
+  expect(summary).toMatchObject({
+    turns: 3,
+    turnsMissed: 0,
+    turnsOverlapped: 1,
+    served: 0,
+    faulty: 1,
+  });
   expect(summary.callMinutes).toBe(0.5);
 });
 
@@ -56,6 +62,7 @@ test('tells served, refused, lost and silent calls apart', () => {
   expect(summary).toMatchObject({
     calls: 7,
     served: 1,
+    faulty: 1,
     refused: { count: 2, codes: [503] },
     slowestRefusalMs: 90,
     lost: 2,

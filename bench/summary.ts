@@ -10,8 +10,10 @@ export interface Spread {
 /** What became of the calls of a run. Times in ms. */
 export interface Summary {
   readonly calls: number;
-  /** Answered, and every turn got its reply. */
+  /** Answered, and every turn got its reply. With those below, all calls. */
   readonly served: number;
+  /** Answered and heard, but a turn got no reply, or one before the caller had finished. */
+  readonly faulty: number;
   /** Refused by a final SIP status. */
   readonly refused: { readonly count: number; readonly codes: readonly number[] };
   /** The slowest refusal. */
@@ -41,7 +43,10 @@ export function summarise(results: readonly CallResult[], providersMs: number): 
   const turns = answered.flatMap((call) => call.turns);
   return {
     calls: results.length,
-    served: answered.filter((call) => call.outcome === 'completed' && allReplied(call)).length,
+    served: results.filter((call) => call.outcome === 'completed' && allReplied(call)).length,
+    faulty: results.filter(
+      (call) => call.outcome === 'completed' && !allReplied(call) && !isLost(call),
+    ).length,
     refused: { count: refused.length, codes: [...new Set(refused.map(({ code }) => code))] },
     slowestRefusalMs:
       refused.length === 0
@@ -68,7 +73,7 @@ const isLost = (call: CallResult): boolean =>
   (call.outcome === 'completed' && call.endedBy === 'agent' && !allReplied(call));
 
 const allReplied = (call: CallResult): boolean =>
-  call.turns.every((turn) => turn.latencyMs !== undefined || turn.overlapped);
+  call.turns.every((turn) => turn.latencyMs !== undefined);
 
 /** Of what is defined. */
 export function spread(values: readonly (number | undefined)[]): Spread | undefined {

@@ -21,7 +21,7 @@ export const USAGE = `Places a call over SIP and talks with whoever answers.
   --json                  one JSON object per line: events, then the result`;
 
 /** A short conversation with the rehearsal restaurant. */
-export const DEFAULT_CONVERSATION: readonly string[] = [
+const DEFAULT_CONVERSATION: readonly string[] = [
   "I'd like to book a table.",
   'For four people.',
   'Tomorrow at seven.',

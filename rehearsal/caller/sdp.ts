@@ -3,7 +3,7 @@ import { CODECS, FRAME_MS } from './codec.ts';
 import type { Codec } from './codec.ts';
 
 /** Dynamic payload type that we offer for RFC 4733 digits. */
-export const DTMF_PAYLOAD_TYPE = 101;
+const DTMF_PAYLOAD_TYPE = 101;
 
 /** What the answer settled. */
 export interface AgreedMedia {

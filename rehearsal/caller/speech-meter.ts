@@ -2,7 +2,7 @@
  * Louder than this is speech, dBFS of a packet's root mean square. Telephone speech lies at -30 to
  * -10; G.711's own noise, Opus' rests and a quiet line lie below -50.
  */
-export const SPEECH_DBFS = -45;
+const SPEECH_DBFS = -45;
 const SPEECH_POWER = (32_768 * 10 ** (SPEECH_DBFS / 20)) ** 2;
 /** So much speech must come together to count, ms: a click is not a reply. */
 const CONFIRM_MS = 40;
