@@ -69,8 +69,7 @@ export class CallMedia {
 
   /** The caller has put us on hold: it wants to hear nothing of ours. */
   get isHeld(): boolean {
-    const direction = this.#negotiated?.direction;
-    return direction === 'recvonly' || direction === 'inactive';
+    return this.#negotiated !== undefined && isHold(this.#negotiated);
   }
 
   /** Takes an offer and answers it; undefined when there is nothing in it that we can do (488). */
@@ -117,7 +116,9 @@ export class CallMedia {
     const negotiated = negotiate(sdp, codecs, signallingAddress);
     if (!negotiated) return undefined;
     this.#negotiated = negotiated;
-    this.#rtp.update(negotiated);
+    // On hold the agent is spared the music, and a phone that sends nothing is not taken for gone.
+    const direction = isHold(negotiated) ? 'inactive' : negotiated.direction;
+    this.#rtp.update({ ...negotiated, direction });
     return negotiated;
   }
 
@@ -130,6 +131,10 @@ export class CallMedia {
     this.#version += 1;
     return (this.#lastSdp = write({ ...local, version: this.#version }));
   }
+}
+
+function isHold({ direction }: Negotiated): boolean {
+  return direction === 'recvonly' || direction === 'inactive';
 }
 
 function bind(options: CallMediaOptions, port: number): Promise<RtpSession> {

@@ -113,6 +113,11 @@ export class Call {
     return this.#options.identity;
   }
 
+  /** When its caller knows that it has ended. */
+  get over(): Promise<unknown> {
+    return this.#dialog.over;
+  }
+
   get state(): State {
     return this.#state;
   }
@@ -256,7 +261,7 @@ export class Call {
         log: this.#log,
         onAudio: (pcm) => this.#leg?.write(pcm),
         onDtmf: (digit) => this.#onDtmf(digit),
-        onTimeout: () => this.#onMediaTimeout(),
+        onTimeout: () => this.#end({ endedBy: 'carrier', endReason: 'media_timeout' }),
       });
     } catch (error) {
       this.#log.error({ err: error }, 'no RTP port for the call');
@@ -344,12 +349,6 @@ export class Call {
     if (this.#state !== 'answered' || this.#media?.sendDtmf(digit)) return;
     const info = this.#dialog.info('application/dtmf-relay', writeInfoDtmf(digit, DTMF_MS));
     this.#settle(info, 'digit could not be sent');
-  }
-
-  #onMediaTimeout(): void {
-    // A phone on hold may well send nothing.
-    if (this.#held) return;
-    this.#end({ endedBy: 'carrier', endReason: 'media_timeout' });
   }
 
   // ---- the end

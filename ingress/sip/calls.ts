@@ -100,21 +100,24 @@ export class Calls {
     call.start();
   }
 
+  /** Resolves when the last call has ended, at the limit, or when aborted. */
   async drain(limitMs: number, signal?: AbortSignal): Promise<void> {
     if (this.#calls.size === 0) return;
     const { promise, resolve } = Promise.withResolvers<unknown>();
     this.#onEmpty = () => resolve(undefined);
     const limit = delay(limitMs, undefined, { ...(signal && { signal }), ref: false });
     await Promise.race([promise, limit.catch(() => undefined)]);
-    this.#endAll();
   }
 
   /** @param goodbyeMs left for the answers to our BYEs */
   async close(goodbyeMs: number): Promise<void> {
-    const hadCalls = this.#calls.size > 0;
-    this.#endAll();
     this.#worker.close();
-    if (hadCalls) await delay(goodbyeMs);
+    const over = [...this.#calls].map((call) => call.over);
+    this.#endAll();
+    const stop = new AbortController();
+    const limit = delay(goodbyeMs, undefined, { signal: stop.signal }).catch(() => undefined);
+    await Promise.race([Promise.all(over), limit]);
+    stop.abort();
   }
 
   #endAll(): void {

@@ -56,6 +56,8 @@ export class Dialog {
   #session: Session | undefined;
   #state: 'proceeding' | 'answered' | 'ended' = 'proceeding';
   #byeWaitsForAck = false;
+  #ackGivenUp = false;
+  readonly #over = Promise.withResolvers<unknown>();
 
   constructor(options: DialogOptions, events: DialogEvents) {
     this.#options = options;
@@ -67,6 +69,11 @@ export class Dialog {
         events.onCancel();
       },
     };
+  }
+
+  /** When nothing of it is on the wire any more: refused, or BYE sent and answered. */
+  get over(): Promise<unknown> {
+    return this.#over.promise;
   }
 
   ring(): void {
@@ -93,13 +100,14 @@ export class Dialog {
     if (this.#state !== 'proceeding') return;
     this.#state = 'ended';
     this.#withinFlow(() => rejectReliably(this.#options, { statusCode, extraHeaders }));
+    this.#over.resolve(undefined);
   }
 
   /** Ends an answered call from our side, as soon as RFC 3261 §15 allows it. */
   bye(): void {
     if (this.#state !== 'answered' || !this.#session) return;
     // Not before the ACK: the caller may not know of the dialog yet.
-    if (this.#session.sessionState === SessionState.AckWait) {
+    if (this.#session.sessionState === SessionState.AckWait && !this.#ackGivenUp) {
       this.#byeWaitsForAck = true;
       return;
     }
@@ -125,11 +133,13 @@ export class Dialog {
         if (this.#byeWaitsForAck) this.bye();
       },
       onAckTimeout: () => {
+        this.#ackGivenUp = true;
         this.#events.onAckTimeout();
         this.bye();
       },
       onBye: (bye) => {
         bye.accept();
+        this.#over.resolve(undefined);
         if (this.#state === 'ended') return;
         this.#state = 'ended';
         this.#events.onBye();
@@ -167,7 +177,10 @@ export class Dialog {
     // The caller's own BYE may have crossed while the way was looked up.
     if (session.sessionState === SessionState.Terminated) return;
     let stop: (() => void) | undefined;
-    const done = (): void => stop?.();
+    const done = (): void => {
+      stop?.();
+      this.#over.resolve(undefined);
+    };
     const bye = this.#options.userAgent.within(flow, () =>
       session.bye({ onAccept: done, onReject: done, onRedirect: done }),
     );

@@ -21,6 +21,7 @@ import { UserAgent } from './user-agent.ts';
 const USER_AGENT = 'Trunkline';
 /** How long to wait after the last BYE for its answer, ms. */
 const GOODBYE_MS = 500;
+const ANY_PORT_ATTEMPTS = 10;
 
 export interface EndpointOptions {
   readonly config: Pick<Config, 'livekit' | 'agentName' | 'sip' | 'worker' | 'lines'>;
@@ -77,12 +78,16 @@ export class SipEndpoint {
       log: options.log,
       receive: (raw: Buffer, flow: Flow) => endpoint.#receive(raw, flow),
     };
-    endpoint.#udp = await UdpTransport.open({ ...shared, port });
-    try {
-      endpoint.#tcp = await TcpTransport.open({ ...shared, port: endpoint.#udp.port });
-    } catch (error) {
-      await endpoint.#udp.close();
-      throw error;
+    // A free UDP port need not be free for TCP.
+    for (let attempts = port === 0 ? ANY_PORT_ATTEMPTS : 1; !endpoint.#tcp; attempts -= 1) {
+      const udp = await UdpTransport.open({ ...shared, port });
+      try {
+        endpoint.#tcp = await TcpTransport.open({ ...shared, port: udp.port });
+        endpoint.#udp = udp;
+      } catch (error) {
+        await udp.close();
+        if (attempts <= 1) throw error;
+      }
     }
     return endpoint;
   }
@@ -101,10 +106,7 @@ export class SipEndpoint {
     return this.#calls.list();
   }
 
-  /**
-   * Refuses new calls (503) and resolves when the last one has ended; those that still run at the
-   * limit, or when aborted, are ended.
-   */
+  /** Refuses new calls (503); resolves when the last one has ended, at the limit, or when aborted. */
   async drain(limitMs: number, signal?: AbortSignal): Promise<void> {
     this.#draining = true;
     await this.#calls.drain(limitMs, signal);

@@ -1,0 +1,85 @@
+import { describe, expect, it } from 'vitest';
+import { sdpOf } from './fixtures/sip-client.ts';
+import { start } from './fixtures/start.ts';
+
+describe('a call', () => {
+  it('rings at once, is answered when the agent is there, and ends with the BYE', async () => {
+    const { test, caller } = await start();
+    const call = caller.dial();
+    const ringing = await caller.status(180);
+    expect(ringing.header('contact')).toContain(`127.0.0.1:${test.endpoint.port}`);
+    const leg = await test.leg();
+    expect(leg.options).toMatchObject({
+      agentName: 'trunkline',
+      identity: 'sip_+15550199',
+      name: 'Phone +15550199',
+      dispatchMetadata: '{"line":"desk","called":"+15550100"}',
+    });
+    expect(leg.options.roomName).toMatch(/^call-_\+15550199_\w{12}$/);
+    expect(leg.options.attributes).toMatchObject({
+      'sip.callStatus': 'ringing',
+      'sip.phoneNumber': '+15550199',
+      'sip.trunkPhoneNumber': '+15550100',
+      'sip.callIDFull': call.callId,
+      'sip.callTag': call.tag,
+      'sip.trunkID': 'test-trunk',
+      'sip.hostname': '127.0.0.1',
+    });
+    expect(test.reports.map(({ type }) => type)).toEqual(['leg.invited']);
+
+    leg.emit('agentReady');
+    const ok = await call.answered();
+    expect(ok.body).toContain('a=rtpmap:8 PCMA/8000');
+    expect(ok.header('allow')).toBe('INVITE,ACK,CANCEL,BYE,OPTIONS,INFO');
+    const answered = await test.report('leg.answered');
+    expect(answered.data).toEqual({ codec: 'PCMA', ptime: 20, dtmf: 'rfc4733' });
+    expect(leg.statuses).toEqual(['active']);
+
+    call.next('BYE');
+    await caller.status(200, 'BYE');
+    const ended = await test.report('leg.ended');
+    expect(ended.data).toMatchObject({ endedBy: 'caller', endReason: 'caller_hangup' });
+    await test.until(() => leg.closed !== undefined);
+    expect(leg.closed).toEqual({ deleteRoom: false });
+    expect(leg.statuses).toEqual(['active', 'hangup']);
+    expect(test.endpoint.activeCalls).toEqual([]);
+  });
+
+  it('is cancelled', async () => {
+    const { test, caller } = await start();
+    const call = caller.dial();
+    await caller.status(180);
+    const leg = await test.leg();
+    call.cancel();
+    await caller.status(200, 'CANCEL');
+    await caller.status(487, 'INVITE');
+    const ended = await test.report('leg.ended');
+    expect(ended.data).toMatchObject({ endReason: 'cancelled', endedBy: 'caller', sipCode: 487 });
+    await test.until(() => leg.closed !== undefined);
+    expect(leg.closed).toEqual({ deleteRoom: true });
+  });
+
+  it('without an offer gets ours, and is live with the ACK', async () => {
+    const { test, caller } = await start();
+    const call = caller.dial({ sdp: '' });
+    const leg = await test.leg();
+    leg.emit('agentReady');
+    const ok = await call.answered(sdpOf({ port: 40_002, payloads: '0', lines: [] }));
+    expect(ok.body).toMatch(/m=audio \d+ RTP\/AVP 8 0 101/);
+    const answered = await test.report('leg.answered');
+    expect(answered.data).toMatchObject({ codec: 'PCMU', dtmf: 'none' });
+  });
+
+  it('is ended by BYE when its room is deleted', async () => {
+    const { test, caller } = await start();
+    const call = caller.dial();
+    const leg = await test.leg();
+    leg.emit('agentReady');
+    await call.answered();
+    leg.emit('closed', 'room_deleted');
+    const bye = await caller.request('BYE');
+    expect(bye.header('call-id')).toBe(call.callId);
+    const ended = await test.report('leg.ended');
+    expect(ended.data).toMatchObject({ endReason: 'room_deleted' });
+  });
+});

@@ -1,0 +1,67 @@
+import { describe, expect, it } from 'vitest';
+import { headerValues, isResponse, readMessage, readRequestLine, writeMessage } from './message.ts';
+
+describe('readMessage', () => {
+  it('unfolds, names headers in full, and splits Via', () => {
+    const message = readMessage(
+      Buffer.from(
+        '\r\nOPTIONS sip:a@b SIP/2.0\r\nv: SIP/2.0/UDP a;branch=1,\r\n SIP/2.0/TCP b\r\nSubject :  one\r\n\ttwo\r\n\r\nbody',
+      ),
+    );
+    expect(message?.headers).toEqual([
+      { name: 'via', value: 'SIP/2.0/UDP a;branch=1' },
+      { name: 'via', value: 'SIP/2.0/TCP b' },
+      { name: 'subject', value: 'one two' },
+    ]);
+    expect(message?.body.toString()).toBe('body');
+    expect(message?.wellFormed).toBe(true);
+  });
+
+  it.each([
+    ['no blank line', 'OPTIONS sip:a SIP/2.0\r\nTo: a'],
+    ['a line that is no header', 'OPTIONS sip:a SIP/2.0\r\nTo a\r\n\r\n'],
+    ['a header without a name', 'OPTIONS sip:a SIP/2.0\r\n: a\r\n\r\n'],
+  ])('notes %s', (_name, text) => {
+    expect(readMessage(Buffer.from(text))?.wellFormed).toBe(false);
+  });
+
+  it.each([
+    ['a keep-alive', Buffer.from('\r\n\r\n')],
+    ['nothing', Buffer.alloc(0)],
+    ['STUN', Buffer.from('000100002112a442', 'hex')],
+    ['HTTP', Buffer.from('GET / HTTP/1.1\r\n\r\n')],
+  ])('leaves %s alone', (_name, raw) => {
+    expect(readMessage(raw)).toBeUndefined();
+  });
+});
+
+it('keeps every byte of headers and body', () => {
+  const raw = Buffer.concat([
+    Buffer.from('INFO sip:a SIP/2.0\r\nfrom: "Žluťoučký" <sip:a@b>\r\ncontent-length: 4\r\n\r\n'),
+    Buffer.from([0xff, 0x00, 0x80, 0x0d]),
+  ]);
+  const message = readMessage(raw);
+  expect(message && Buffer.from(writeMessage(message), 'latin1').equals(raw)).toBe(true);
+});
+
+it('cuts the body to Content-Length', () => {
+  const message = readMessage(Buffer.from('BYE sip:a SIP/2.0\r\nl: 1\r\n\r\nabc'));
+  expect(message && writeMessage(message)).toBe('BYE sip:a SIP/2.0\r\ncontent-length: 1\r\n\r\na');
+});
+
+function read(line: string): [unknown, boolean] | undefined {
+  const message = readMessage(Buffer.from(`${line}\r\nTo: a\r\n\r\n`));
+  return message && [readRequestLine(message)?.method, isResponse(message)];
+}
+
+it('tells requests from responses', () => {
+  expect(read('BYE sip:a SIP/2.0')).toEqual(['BYE', false]);
+  expect(read('SIP/2.0 200 OK')).toEqual([undefined, true]);
+  expect(read('BYE  sip:a SIP/2.0')).toEqual([undefined, false]);
+  expect(read('BYE sip:a b SIP/2.0')).toEqual([undefined, false]);
+});
+
+it('finds all values of a header', () => {
+  const message = readMessage(Buffer.from('BYE sip:a SIP/2.0\r\nm: 1\r\nContact: 2\r\n\r\n'));
+  expect(message && headerValues(message, 'contact')).toEqual(['1', '2']);
+});
