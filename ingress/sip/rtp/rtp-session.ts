@@ -5,13 +5,14 @@ import { once } from 'node:events';
 import { isIPv6 } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import type { Logger } from 'pino';
-import { packets } from 'rtp.js';
 import { DtmfReceiver } from './dtmf-receiver.ts';
 import { decodeG711 } from './g711.ts';
 import type { G711Codec } from './g711.ts';
 import { JitterBuffer } from './jitter-buffer.ts';
 import { Latch } from './latch.ts';
 import type { RtpAddress } from './latch.ts';
+import { formatRtp, parseRtp } from './rtp-packet.ts';
+import type { RtpFields } from './rtp-packet.ts';
 import { RtpSender } from './rtp-sender.ts';
 import type { OutgoingPacket } from './rtp-sender.ts';
 import { RtpSource } from './rtp-source.ts';
@@ -205,18 +206,13 @@ export class RtpSession {
 
   #receive(datagram: Buffer, from: RemoteInfo): void {
     const packet = parseRtp(datagram);
-    if (packet === undefined) return;
-    const codec = this.#codecOf(packet.getPayloadType());
-    if (codec === undefined) return;
+    if (packet === undefined || this.#codecOf(packet.payloadType) === undefined) return;
     const now = performance.now();
     if (!this.#latch.accept(from.address, from.port, now)) {
-      if (!this.#strangerLogged)
-        this.#log.warn({ from: from.address }, 'RTP of a stranger ignored');
-      this.#strangerLogged = true;
+      this.#warnOfStranger(from.address);
       return;
     }
-    const timestamp = packet.getTimestamp();
-    const accepted = this.#source.accept(packet.getSsrc(), packet.getSequenceNumber(), timestamp);
+    const accepted = this.#source.accept(packet.ssrc, packet.sequence, packet.timestamp);
     if (accepted === undefined) return;
     this.#received++;
     this.#start(now);
@@ -225,21 +221,31 @@ export class RtpSession {
       this.#jitterBuffer.restart();
       this.#dtmf.restart();
     }
-    const view = packet.getPayload();
-    const payload = new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
-    let pcm: Int16Array | undefined;
-    if (!this.#receives) {
-      // On hold what still comes only counts.
-    } else if (codec === 'telephone-event') {
-      const digit = this.#dtmf.accept(accepted.timestamp, payload);
-      if (digit !== undefined) this.#options.onDtmf(digit);
-    } else if (codec !== 'CN' && payload.length > 0 && payload.length <= MAX_PAYLOAD) {
-      this.#source.measure(accepted.timestamp, now);
-      pcm = decodeG711(codec, payload);
-    }
-    const { sequence, timestamp: unwrapped } = accepted;
-    this.#jitterBuffer.insert({ sequence, timestamp: unwrapped, pcm }, now);
+    const { sequence, timestamp } = accepted;
+    // On hold what still comes only counts.
+    const pcm = this.#receives ? this.#read(packet, timestamp, now) : undefined;
+    this.#jitterBuffer.insert({ sequence, timestamp, pcm }, now);
     this.#schedule(now);
+  }
+
+  /** The packet's audio; undefined when it has none. */
+  #read({ payloadType, payload }: RtpFields, timestamp: number, now: number) {
+    const codec = this.#codecOf(payloadType);
+    if (codec === 'telephone-event') {
+      const digit = this.#dtmf.accept(timestamp, payload);
+      if (digit !== undefined) this.#options.onDtmf(digit);
+      return undefined;
+    }
+    if (codec === undefined || codec === 'CN') return undefined;
+    if (payload.length === 0 || payload.length > MAX_PAYLOAD) return undefined;
+    this.#source.measure(timestamp, now);
+    return decodeG711(codec, payload);
+  }
+
+  #warnOfStranger(from: string): void {
+    if (this.#strangerLogged) return;
+    this.#strangerLogged = true;
+    this.#log.warn({ from }, 'RTP of a stranger ignored');
   }
 
   #codecOf(payloadType: number): G711Codec | 'telephone-event' | 'CN' | undefined {
@@ -254,24 +260,18 @@ export class RtpSession {
     const target = this.#latch.target;
     this.#sequence = (this.#sequence + 1) & 0xffff;
     if (target === undefined) return;
-    const packet = new packets.RtpPacket();
-    packet.setPayloadType(payloadType);
-    packet.setMarker(marker);
-    packet.setSequenceNumber(this.#sequence);
-    packet.setTimestamp(timestamp >>> 0);
-    packet.setSsrc(this.#ssrc);
-    packet.setPayload(new DataView(payload.buffer, payload.byteOffset, payload.byteLength));
-    packet.serialize();
-    const { buffer, byteOffset, byteLength } = packet.getView();
+    const datagram = formatRtp({
+      payloadType,
+      payload,
+      marker,
+      sequence: this.#sequence,
+      timestamp,
+      ssrc: this.#ssrc,
+    });
     this.#sent++;
-    this.#socket.send(
-      new Uint8Array(buffer, byteOffset, byteLength),
-      target.port,
-      target.address,
-      () => {
-        // An unreachable far end is the media timeout's business, not an error of ours.
-      },
-    );
+    this.#socket.send(datagram, target.port, target.address, () => {
+      // An unreachable far end is the media timeout's business, not an error of ours.
+    });
   }
 
   /** One timer for everything; it may fire early and look again, which is cheaper than moving it. */
@@ -320,16 +320,5 @@ export class RtpSession {
   get #timeoutAt(): number {
     if (this.#timedOut || this.#heardAt === undefined) return Infinity;
     return this.#heardAt + this.#options.mediaTimeoutMs;
-  }
-}
-
-/** Undefined for what is no RTP packet; never throws. */
-function parseRtp(datagram: Buffer): packets.RtpPacket | undefined {
-  try {
-    return new packets.RtpPacket(
-      new DataView(datagram.buffer, datagram.byteOffset, datagram.byteLength),
-    );
-  } catch {
-    return undefined;
   }
 }

@@ -1,0 +1,91 @@
+import { Room } from '@livekit/rtc-node';
+import { AccessToken, RoomAgentDispatch, RoomServiceClient } from 'livekit-server-sdk';
+import type { Logger } from 'pino';
+import type { LiveKitConfig } from '../config/config.ts';
+
+/** A room that nobody joined, or that the caller left, is closed after this, s. */
+const EMPTY_TIMEOUT = 30;
+const DEPARTURE_TIMEOUT = 5;
+/** The caller, the agent and a few who listen in. */
+const MAX_PARTICIPANTS = 10;
+/** Longer than any call. */
+const TOKEN_TTL = '24h';
+
+export interface JoinOptions {
+  livekit: LiveKitConfig;
+  agentName: string;
+  roomName: string;
+  /** `sip_<number>` */
+  identity: string;
+  /** `Phone <number>` */
+  name: string;
+  /** The `sip.*` attributes, `sip.callStatus` included. */
+  attributes: Record<string, string>;
+  /** JSON for the agent's job; also the room's metadata. */
+  dispatchMetadata: string;
+  log: Logger;
+}
+
+/**
+ * Makes a room with the agent dispatched into it, and joins it as a SIP participant. The room comes
+ * first, so that the agent is on its way while we connect.
+ * @throws what LiveKit answers; nothing is left behind then.
+ */
+export async function joinRoom(options: JoinOptions): Promise<Room> {
+  const { livekit, agentName, dispatchMetadata: metadata } = options;
+  const [token] = await Promise.all([
+    makeToken(options),
+    roomService(livekit).createRoom({
+      name: options.roomName,
+      emptyTimeout: EMPTY_TIMEOUT,
+      departureTimeout: DEPARTURE_TIMEOUT,
+      maxParticipants: MAX_PARTICIPANTS,
+      metadata,
+      agents: [new RoomAgentDispatch({ agentName, metadata })],
+    }),
+  ]);
+  const room = new Room();
+  try {
+    await room.connect(livekit.url, token, { autoSubscribe: false, dynacast: false });
+  } catch (error) {
+    await deleteRoom(options);
+    throw error;
+  }
+  return room;
+}
+
+/** Never throws: a room that cannot be deleted closes by itself when it is empty. */
+export async function deleteRoom(
+  options: Pick<JoinOptions, 'livekit' | 'roomName' | 'log'>,
+): Promise<void> {
+  try {
+    await roomService(options.livekit).deleteRoom(options.roomName);
+  } catch (error) {
+    options.log.debug({ err: error }, 'room not deleted');
+  }
+}
+
+/** The server API is on the same port as signalling. */
+function roomService({ url, apiKey, apiSecret }: LiveKitConfig): RoomServiceClient {
+  return new RoomServiceClient(url.replace(/^ws/, 'http'), apiKey, apiSecret);
+}
+
+async function makeToken(options: JoinOptions): Promise<string> {
+  const { livekit, identity, name, attributes, roomName } = options;
+  const token = new AccessToken(livekit.apiKey, livekit.apiSecret, {
+    identity,
+    name,
+    attributes,
+    ttl: TOKEN_TTL,
+  });
+  token.kind = 'sip';
+  token.addGrant({
+    roomJoin: true,
+    room: roomName,
+    canPublish: true,
+    canSubscribe: true,
+    canPublishData: true,
+    canUpdateOwnMetadata: true,
+  });
+  return token.toJwt();
+}
