@@ -7,6 +7,8 @@ import { openSipLink } from './sip-link.ts';
 
 /** How long we wait for the answer to our BYE or CANCEL before leaving anyway, ms. */
 const FAREWELL_MS = 2_000;
+/** RFC 3261 §19.1.2 */
+const DEFAULT_PORT = 5060;
 
 export interface SipCallOptions {
   /** SIP URI, e.g. `sip:+10000000000@127.0.0.1:5060`. */
@@ -56,6 +58,13 @@ function parseSipUri(text: string): URI {
   return uri;
 }
 
+/** ECONNREFUSED is what a person sees first: the stack is not running. */
+function describeUnreachable(error: NodeJS.ErrnoException, { host, port }: URI): string {
+  return error.code === 'ECONNREFUSED'
+    ? `nothing listens at ${host}:${port ?? DEFAULT_PORT}`
+    : error.message;
+}
+
 /** Sends an INVITE by SIP.js's transaction and dialog layers (RFC 3261). */
 export async function startSipCall(options: SipCallOptions): Promise<SipCall> {
   const target = parseSipUri(options.to);
@@ -72,10 +81,13 @@ export async function startSipCall(options: SipCallOptions): Promise<SipCall> {
     options.onFailed(code, reason);
   };
 
+  const unreachable = (error: Error): never => {
+    throw new Error(describeUnreachable(error, target), { cause: error });
+  };
   const link = await openSipLink({
     transport: options.transport,
     host: target.host,
-    port: target.port ?? 5060,
+    port: target.port ?? DEFAULT_PORT,
     onMessage(text) {
       const message = Parser.parseMessage(text, logger);
       if (message instanceof IncomingRequestMessage) {
@@ -84,8 +96,8 @@ export async function startSipCall(options: SipCallOptions): Promise<SipCall> {
         core.receiveIncomingResponseFromTransport(message);
       }
     },
-    onError: (error) => fail(0, error.message),
-  });
+    onError: (error) => fail(0, describeUnreachable(error, target)),
+  }).catch(unreachable);
 
   const hostPort = `${link.local.address}:${link.local.port}`;
   const user = options.from.startsWith('sip:') ? parseSipUri(options.from).user : options.from;
