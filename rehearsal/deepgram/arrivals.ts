@@ -1,5 +1,7 @@
 /** Audio that a delay can still be reckoned from, ms. */
 const REMEMBERED_MS = 3000;
+/** Chunks after which old ones are let go. */
+const MOST_CHUNKS = 500;
 
 /** When the audio of a stream arrived, so that delays start at the caller's last sound. */
 export class Arrivals {
@@ -8,7 +10,9 @@ export class Arrivals {
   /** Audio up to `untilMs` of the stream has just arrived. */
   add(untilMs: number, at = performance.now()): void {
     this.#chunks.push({ untilMs, at });
-    while ((this.#chunks[0]?.untilMs ?? Infinity) < untilMs - REMEMBERED_MS) this.#chunks.shift();
+    if (this.#chunks.length < MOST_CHUNKS) return;
+    const old = this.#chunks.findIndex((chunk) => chunk.untilMs >= untilMs - REMEMBERED_MS);
+    this.#chunks.splice(0, old);
   }
 
   /** When the audio at `ms` arrived, or will if the stream goes on (of performance.now()). */
