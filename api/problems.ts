@@ -25,7 +25,7 @@ export class ProblemError extends Error {
   }
 }
 
-export function sendProblem(
+function sendProblem(
   reply: FastifyReply,
   status: number,
   more: Pick<Problem, 'detail' | 'errors'> = {},

@@ -60,7 +60,7 @@ export const CALL_STATES = [
 export type Direction = 'inbound' | 'outbound';
 
 /** Which way the call came into its room; `room`: nobody's leg, an agent was sent there by hand. */
-export type Ingress = 'livekit-sip' | 'sip' | 'twilio' | 'ringcentral' | 'ringover' | 'room';
+type Ingress = 'livekit-sip' | 'sip' | 'twilio' | 'ringcentral' | 'ringover' | 'room';
 
 /** One SIP call of the call (RFC 3261 dialog); a transfer adds another. */
 export interface Leg {
@@ -92,7 +92,7 @@ export interface Leg {
 }
 
 /** RTP as the ingress saw it: packets, and interarrival jitter in ms (RFC 3550 §6.4.1). */
-export interface LegMedia {
+interface LegMedia {
   readonly received: number;
   readonly lost: number;
   readonly late: number;
@@ -134,13 +134,13 @@ export interface AgentJob {
 }
 
 /** A turn and the job that it was part of; `index` counts within the job. */
-export interface CallTurn extends Turn {
+interface CallTurn extends Turn {
   readonly job: string;
   readonly at: string;
 }
 
 /** What a job has used so far; its reports are totals, so the last one counts. */
-export interface JobUsage {
+interface JobUsage {
   readonly job: string;
   readonly models: readonly ModelUsage[];
 }

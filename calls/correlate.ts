@@ -33,7 +33,7 @@ export async function findCalls(db: Db, event: CallEvent): Promise<readonly stri
 }
 
 /** What names the leg: its own ids, and a report's participant, which is the caller. */
-export function legKeys(event: CallEvent): readonly Omit<CallKey, 'callId'>[] {
+function legKeys(event: CallEvent): readonly Omit<CallKey, 'callId'>[] {
   const { sipCallId, participantSid } = event.correlation;
   return [
     ...(sipCallId === undefined ? [] : [{ kind: 'sip', key: sipCallId } as const]),

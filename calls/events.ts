@@ -6,9 +6,9 @@ import type { Correlation, Report, ReportBody } from './reports.ts';
  */
 export type CallEvent = EventBase & (RoomEvent | ReportBody | FoundEvent | OtherEvent);
 
-export type CallEventType = CallEvent['type'];
+type CallEventType = CallEvent['type'];
 
-export interface EventBase {
+interface EventBase {
   /** The same over retries: LiveKit's `EV_…`, a report's ULID, or made from what was found. */
   readonly id: string;
   readonly source: EventSource;
@@ -19,10 +19,10 @@ export interface EventBase {
   readonly correlation: Correlation;
 }
 
-export type EventSource = 'webhook' | 'worker' | 'ingress' | 'reconciler' | 'operator';
+type EventSource = 'webhook' | 'worker' | 'ingress' | 'reconciler' | 'operator';
 
 /** What LiveKit tells, or the reconciler in its place. */
-export type RoomEvent =
+type RoomEvent =
   | { readonly type: 'room.started'; readonly data: { readonly startedAt?: string } }
   | { readonly type: 'room.finished'; readonly data: Readonly<Record<string, never>> }
   | { readonly type: 'participant.joined'; readonly data: ParticipantData }
@@ -34,19 +34,19 @@ export type RoomEvent =
   | { readonly type: 'track.unpublished'; readonly data: TrackData };
 
 /** What the reconciler found and nobody will tell any more. */
-export type FoundEvent =
+type FoundEvent =
   /** The call's room and everybody in it are gone, or its room never came. */
   | { readonly type: 'call.lost'; readonly data: Readonly<Record<string, never>> }
   /** An agent waits in a room that no caller has entered: a call without a leg. */
   | { readonly type: 'call.found'; readonly data: Readonly<Record<string, never>> };
 
 /** Stored for the timeline, without effect on the record. */
-export interface OtherEvent {
+interface OtherEvent {
   readonly type: 'other';
   readonly data: { readonly event: string };
 }
 
-export interface TrackData {
+interface TrackData {
   readonly identity?: string;
   readonly trackSid?: string;
   readonly name?: string;

@@ -38,16 +38,16 @@ export interface Recorded {
  * - `late`: its call is sealed; kept on the timeline
  * - `unassigned`: kept until its call is known
  */
-export type Outcome = 'applied' | 'no_effect' | 'duplicate' | 'late' | 'unassigned';
+type Outcome = 'applied' | 'no_effect' | 'duplicate' | 'late' | 'unassigned';
 
-export interface PageQuery {
+interface PageQuery {
   /** 1 to 1000. */
   readonly limit: number;
   /** `nextCursor` of the page before. */
   readonly cursor?: string | undefined;
 }
 
-export interface CallQuery extends PageQuery {
+interface CallQuery extends PageQuery {
   readonly state?: CallState | undefined;
   readonly line?: string | undefined;
   readonly direction?: Direction | undefined;
@@ -73,13 +73,13 @@ export interface StoredEvent {
   readonly event: CallEvent;
 }
 
-export interface OpenCall {
+interface OpenCall {
   readonly call: Call;
   /** When its last event was stored. */
   readonly touchedAt: string;
 }
 
-export interface UnassignedRoom {
+interface UnassignedRoom {
   readonly roomSid: string;
   readonly roomName: string | undefined;
   /** A job was there: an agent is, or was. */

@@ -1,5 +1,5 @@
 import type { Call, Leg, Stay } from './call.ts';
-import type { CallEvent, ParticipantData, SipData } from './events.ts';
+import type { SipData } from './events.ts';
 import type { Correlation } from './reports.ts';
 
 /** The leg that an event names, by `sip.callID` or by the participant's sid. */
@@ -69,8 +69,6 @@ export function endIfGone(leg: Leg, at: string): Leg {
   const { endedAt: _backAgain, ...living } = leg;
   return living;
 }
-
-export type ParticipantEvent = CallEvent & { readonly data: ParticipantData };
 
 export function defined<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } {
   return Object.fromEntries(

@@ -19,7 +19,7 @@ const SEGMENT_BYTES = 4 * 1024 * 1024;
 /** Read at a time; no line may be longer. */
 export const SPOOL_READ_BYTES = 512 * 1024;
 
-export interface SpoolBatch {
+interface SpoolBatch {
   readonly lines: readonly string[];
   /** The lines are delivered (or given up): they are not read again. */
   done(): void;

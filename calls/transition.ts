@@ -35,7 +35,7 @@ export interface Transition {
  * - `sealed`: the record is final
  * - `no_effect`: it belongs on the timeline only
  */
-export type Ignored = 'stale' | 'sealed' | 'no_effect';
+type Ignored = 'stale' | 'sealed' | 'no_effect';
 
 /** A call before its first event. */
 export function newCall(id: string, first: CallEvent): Call {

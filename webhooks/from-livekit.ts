@@ -130,7 +130,7 @@ function number(raw: string | undefined, { country }: NumberPlan): string | unde
 }
 
 /** livekit.DisconnectReason by name; left out when unknown. */
-export function leaveReason(reason: string | undefined): LeaveReason {
+function leaveReason(reason: string | undefined): LeaveReason {
   switch (reason) {
     case 'CLIENT_INITIATED':
       return 'left';

@@ -6,7 +6,7 @@ import { z } from 'zod';
  */
 const int64 = z.union([z.string().regex(/^\d{1,16}$/), z.number().int().nonnegative()]);
 
-export const LiveKitRoom = z.object({
+const LiveKitRoom = z.object({
   sid: z.string().optional(),
   name: z.string().optional(),
   creationTimeMs: int64.optional(),
