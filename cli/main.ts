@@ -50,6 +50,7 @@ async function start(): Promise<void> {
   say('starting …');
   try {
     stack = await startStack({
+      cwd: process.cwd(),
       onProgress: say,
       onEvent: (name, event) => {
         // While everything starts, only what does not start is of interest, and that is explained.

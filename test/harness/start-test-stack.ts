@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -28,6 +28,11 @@ export interface TestStackOptions {
 export async function startTestStack(options: TestStackOptions = {}): Promise<TestStack> {
   const folder = mkdtempSync(join(tmpdir(), 'trunkline-stack-'));
   const dataDir = join(folder, 'data');
+  // Rendering the phrase book takes seconds; every stack of this machine shares the result.
+  const voices = join(tmpdir(), 'trunkline-test-voices');
+  mkdirSync(voices, { recursive: true });
+  mkdirSync(dataDir);
+  symlinkSync(voices, join(dataDir, 'rehearsal-voice'));
   const ports = await findStackPorts();
   const logTails = () => tailsOf(join(dataDir, 'logs'));
   let stack: Stack;
