@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import { withFileLock } from './file-lock.mjs';
 
 /** What the project is tested with. */
-export const LIVEKIT_VERSION = '1.11.0';
+const LIVEKIT_VERSION = '1.11.0';
 const MODULE = `github.com/livekit/livekit-server/cmd/server@v${LIVEKIT_VERSION}`;
 const IMAGE = `livekit/livekit-server:v${LIVEKIT_VERSION}`;
 /** That v1.11.0 is built from, the standard library included: progress is given as a share. */

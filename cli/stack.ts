@@ -150,7 +150,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
 }
 
 /** Whether any provider is the emulator on loopback. */
-export function isRehearsed({ providers }: Config): boolean {
+function isRehearsed({ providers }: Config): boolean {
   return providers.deepgram.rehearsed || providers.openai.rehearsed;
 }
 
