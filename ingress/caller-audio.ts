@@ -22,13 +22,13 @@ const BITRATE = 24_000n;
 /**
  * The caller's audio as the room's microphone track.
  *
- * Measured (single runs of 10 s with 4 legs on two cores that others used too; caller's frame to
- * agent's frame, p50): an `AudioSource` without a queue
- * 42-50 ms, with one of 20 or 60 ms 77-85 ms (its 10 ms clock makes every frame wait, and plays
- * silence when one is late). It costs a call of `captureFrame` per 10 ms, yet less CPU in all
- * (5.2-5.8 % of a core per leg against 6.2-7.4 %): the queue has a thread of its own. The sample
- * rate (8, 16, 48 kHz) and the bitrate (12 to 64 kbit/s) made no difference; redundancy (RED)
- * cost more, and DTX would break the steady stream that the agent's jitter buffer wants.
+ * No queue in the `AudioSource`: its 10 ms clock makes every frame wait, and by its source it plays
+ * silence when one is late. Single runs of 10 s, 4 legs, on two cores that others used too, from
+ * the caller's frame to the agent's, p50: without a queue 36-55 ms, but 127 and 141 ms in two runs
+ * of sixteen; with one of 20 or 60 ms 77-85 ms in three runs of three. What CPU a leg took (4.7-6.7 %
+ * of a core without, 6.2-7.4 % with) overlaps, and no sample rate (8, 16, 48 kHz), bitrate (12 to
+ * 64 kbit/s), RED or DTX stood out from that noise: 8 kHz spares a resampler here, RED and DTX are
+ * off by reasoning (twice the payload; an agent's jitter buffer wants a steady stream).
  */
 export class CallerAudio {
   readonly #source = new AudioSource(SAMPLE_RATE, 1, 0);
