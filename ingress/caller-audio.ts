@@ -24,7 +24,7 @@ const BITRATE = 24_000n;
  *
  * No queue in the `AudioSource`: its 10 ms clock makes every frame wait, and by its source it plays
  * silence when one is late. Single runs of 10 s, 4 legs, on two cores that others used too, from
- * the caller's frame to the agent's, p50: without a queue 36-55 ms, but 127 and 141 ms in two runs
+ * the caller's frame to the agent's, p50: without a queue 36-56 ms, but 127 and 141 ms in two runs
  * of sixteen; with one of 20 or 60 ms 77-85 ms in three runs of three. What CPU a leg took (4.7-6.7 %
  * of a core without, 6.2-7.4 % with) overlaps, and no sample rate (8, 16, 48 kHz), bitrate (12 to
  * 64 kbit/s), RED or DTX stood out from that noise: 8 kHz spares a resampler here, RED and DTX are
