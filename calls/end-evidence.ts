@@ -30,7 +30,7 @@ const WEIGHT = {
 
 /** What the agent decides itself; all else in its last report is what it saw others do. */
 const DECISIONS: readonly EndReason[] = ['agent_hangup', 'max_duration', 'idle', 'voicemail'];
-const FAILURES: readonly EndReason[] = ['agent_lost', 'provider_failure'];
+const FAILURES: readonly EndReason[] = ['no_agent', 'agent_lost', 'provider_failure'];
 /** What an ingress says when somebody removed its participant or the room. */
 const REMOVALS: readonly EndReason[] = ['agent_hangup', 'operator_hangup', 'room_deleted'];
 
