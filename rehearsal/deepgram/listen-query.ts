@@ -63,7 +63,7 @@ export function parseListenQuery(query: URLSearchParams): ListenOptions {
 const DECODERS = { linear16: decodeLinear, mulaw: decodeMulaw, alaw: decodeAlaw };
 
 /** Little-endian PCM16; copies, because a message may lie at an odd address. */
-export function decodeLinear(bytes: Uint8Array): Int16Array {
+function decodeLinear(bytes: Uint8Array): Int16Array {
   return new Int16Array(Uint8Array.from(bytes.subarray(0, bytes.length & ~1)).buffer);
 }
 

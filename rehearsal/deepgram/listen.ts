@@ -8,7 +8,7 @@ import { Transcriber, type TranscriberEvent } from '../recogniser/transcriber.ts
 import type { Visit } from '../stats.ts';
 import type { ListenOptions } from './listen-query.ts';
 import { Arrivals } from './arrivals.ts';
-import { modelMetadata, seconds, toAlternative, type Transcript } from './results.ts';
+import { modelMetadata, type Results, seconds, toAlternative, type Transcript } from './results.ts';
 
 const IDLE_REASON =
   'NET-0001: Deepgram did not receive audio data or a text message within the timeout window.';
@@ -88,8 +88,8 @@ export function serveListen(socket: WebSocket, options: ListenOptions, deps: Lis
   ): void {
     const start = kind.final ? Math.min(resultsUntilMs, transcript.startMs) : resultsUntilMs;
     const message = {
-      type: 'Results',
-      channel_index: [0, 1],
+      type: 'Results' as const,
+      channel_index: [0, 1] as const,
       duration: seconds(transcript.endMs - start),
       start: seconds(start),
       is_final: kind.final,
@@ -97,7 +97,7 @@ export function serveListen(socket: WebSocket, options: ListenOptions, deps: Lis
       channel: { alternatives: [toAlternative(transcript)] },
       metadata,
       from_finalize: kind.flushed,
-    };
+    } satisfies Results;
     if (kind.final) resultsUntilMs = transcript.endMs;
     queue(due, () => sendJson(message));
   }

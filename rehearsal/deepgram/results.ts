@@ -1,6 +1,6 @@
 import type { ListenOptions } from './listen-query.ts';
 
-export interface Word {
+interface Word {
   readonly word: string;
   /** Seconds of the stream. */
   readonly start: number;
@@ -36,7 +36,7 @@ export interface Results {
   readonly from_finalize: boolean;
 }
 
-export interface ModelMetadata {
+interface ModelMetadata {
   readonly request_id: string;
   readonly model_info: { readonly name: string; readonly version: string; readonly arch: string };
   readonly model_uuid: string;
