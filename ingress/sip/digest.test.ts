@@ -38,10 +38,10 @@ function answerTo(nonce: string, answer: Answer = {}): string {
 }
 
 describe('DigestAuthenticator', () => {
-  it('offers SHA-256 before MD5, over a nonce that is new each time', () => {
+  it('offers MD5 and SHA-256, over a nonce that is new each time', () => {
     const digest = new DigestAuthenticator(credentials);
     const [first, second] = [digest.challenge(false), digest.challenge(false)];
-    expect(first.map((line) => /algorithm=([\w-]+)/.exec(line)?.[1])).toEqual(['SHA-256', 'MD5']);
+    expect(first.map((line) => /algorithm=([\w-]+)/.exec(line)?.[1])).toEqual(['MD5', 'SHA-256']);
     expect(nonceOf(first)).not.toBe(nonceOf(second));
     expect(first.join()).not.toContain('stale');
     expect(digest.challenge(true)[0]).toContain('stale=true');

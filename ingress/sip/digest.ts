@@ -5,10 +5,13 @@ const NONCE_LIFETIME_MS = 60_000;
 /** Challenges that wait for an answer; the eldest go first when somebody only asks. */
 const MAX_NONCES = 10_000;
 
-/** Strongest first, as a client that takes several picks the topmost it knows (RFC 8760 §2.4). */
+/**
+ * MD5 first: sipp 3.6, and who else reads one challenge only, give up at a SHA-256 that comes first,
+ * while those that know both look at all (RFC 8760 §2.4 would have it the other way round).
+ */
 const ALGORITHMS = [
-  { name: 'SHA-256', hash: 'sha256' },
   { name: 'MD5', hash: 'md5' },
+  { name: 'SHA-256', hash: 'sha256' },
 ] as const;
 
 interface Nonce {
