@@ -53,8 +53,9 @@ async function start(): Promise<void> {
       cwd: process.cwd(),
       onProgress: say,
       onEvent: (name, event) => {
-        // While everything starts, only what does not start is of interest, and that is explained.
-        if (!stack || (stopRequestedAt !== undefined && event.type === 'died')) return;
+        // While all starts, only what does not start is of interest, and that is explained; while
+        // all stops, everything looks like trouble to everything else.
+        if (!stack || stopRequestedAt !== undefined) return;
         const restarts = stack.processes.get(name)?.restarts ?? 0;
         const text = describeEvent(name, event, restarts);
         if (text !== undefined) say(text);

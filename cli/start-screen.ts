@@ -12,7 +12,10 @@ export function startScreen(options: {
   const { config, apiKey, logDir, startedInMs, cwd } = options;
   const { livekit, callServiceUrl, dataDir } = config;
   const rows: [string, string[]][] = [
-    ['Call it', [`${sipAddress(config)}   with any softphone`, 'npm run call   without one']],
+    [
+      'Call it',
+      [`${sipAddress(config)}   with any softphone`, `${callCommand(config)}   without one`],
+    ],
     [
       'API',
       [callServiceUrl, `curl -H 'Authorization: Bearer ${apiKey}' ${callServiceUrl}/v1/calls`],
@@ -47,6 +50,11 @@ function sipAddress({ sip, lines }: Config): string {
   const host = sip.host === '0.0.0.0' ? '127.0.0.1' : sip.host;
   const port = sip.port === 5060 ? '' : `:${sip.port}`;
   return `sip:${number ?? '+12025550100'}@${host}${port}`;
+}
+
+/** `npm run call` knows the usual port only. */
+function callCommand({ sip }: Config): string {
+  return sip.port === 5060 ? 'npm run call' : `TRUNKLINE_SIP_PORT=${sip.port} npm run call`;
 }
 
 function providers({ providers: { deepgram, openai } }: Config): string[] {
