@@ -117,8 +117,11 @@ export class Voice {
 
   async #stored(key: string, text: string, voice: string): Promise<Int16Array> {
     const path = join(this.#folder, `${key}.wav`);
-    const cached = await readFile(path).then(decodeWav, () => undefined);
-    if (cached) return cached.pcm;
+    try {
+      return decodeWav(await readFile(path)).pcm;
+    } catch {
+      // Not there yet, or broken: made anew.
+    }
     const pcm = await this.#render({
       id: this.#nextId++,
       text,
