@@ -8,8 +8,9 @@ import type { Correlation, EndedBy, EndReason, ReportBody } from '../../calls/re
 import type { Config } from '../../config/config.ts';
 import { apologyFor, play } from './apology.ts';
 import type { CallIdentity } from './call-identity.ts';
-import type { CallLeg, LegClosed, OpenLeg } from './call-leg.ts';
+import type { LegClosed, OpenLeg } from './call-leg.ts';
 import { CallMedia } from './call-media.ts';
+import { CallRoom } from './call-room.ts';
 import { Dialog } from './dialog.ts';
 import type { Reach } from './dialog.ts';
 import type { Flow } from './flow.ts';
@@ -18,10 +19,6 @@ import type { PortPool } from './rtp/port-pool.ts';
 import { parseSdp } from './sdp.ts';
 import type { UserAgent } from './user-agent.ts';
 
-/** A room that is not there by then is not coming: the carrier may try elsewhere. */
-const LEG_TIMEOUT_MS = 4_000;
-/** How long a caller waits in silence for an agent that has left the room. */
-const AGENT_BACK_MS = 5_000;
 /** What the agent said last is still on its way to the caller when the room goes. */
 const LINGER_MS = 200;
 /** The apology starts without the ACK after this. */
@@ -56,7 +53,7 @@ export interface CallOptions extends CallDependencies {
 export interface Ending {
   readonly endedBy: EndedBy;
   readonly endReason: EndReason;
-  /** Final status of the INVITE when it was refused. */
+  /** What the INVITE is refused with where it was not answered yet; default 480. */
   readonly sipCode?: number;
 }
 
@@ -79,15 +76,14 @@ export class Call {
   readonly #acknowledged = new AbortController();
   readonly startedAt = new Date();
   #state: State = 'ringing';
-  #leg: CallLeg | undefined;
+  readonly #room: CallRoom;
   #media: CallMedia | undefined;
   #correlation: Correlation;
   #answering = false;
   #held = false;
-  #legIsGone = false;
-  #isAgentHere = false;
+  /** Why an apology is being spoken; the caller's hang-up in the midst of it changes nothing. */
+  #apology: Ending | undefined;
   #answerTimer: NodeJS.Timeout | undefined;
-  #agentTimer: NodeJS.Timeout | undefined;
 
   constructor(options: CallOptions) {
     const { identity, log } = options;
@@ -105,6 +101,22 @@ export class Call {
         onAckTimeout: () => this.#end({ endedBy: 'carrier', endReason: 'trunk_failure' }),
         onReinvite: (offer) => this.#onReinvite(offer),
         onInfo: (type, body) => this.#onInfo(type, body),
+      },
+    );
+    const { livekit, agentName } = options.config;
+    this.#room = new CallRoom(
+      options.openLeg,
+      { ...identity, livekit, agentName, log: this.#log },
+      {
+        onAgentReady: () => this.#settle(this.#answer(), 'call could not be answered'),
+        onAudio: (pcm) => {
+          if (this.#state === 'answered') this.#media?.send(pcm);
+        },
+        onDtmf: (digit) => this.#sendDtmf(digit),
+        onAgentLost: () => {
+          if (this.#state === 'answered') this.#apologise('agent_lost', AGENT_LOST);
+        },
+        onClosed: (reason) => this.#onRoomClosed(reason),
       },
     );
   }
@@ -148,89 +160,43 @@ export class Call {
     const hasRoom = await this.#options.hasRoom();
     if (this.#state !== 'ringing') return;
     if (!hasRoom) {
-      this.#end({ endedBy: 'system', endReason: 'busy', sipCode: 503 });
+      this.#end(BUSY);
       return;
     }
     this.#dialog.ring();
     this.#answerTimer = setTimeout(() => {
       this.#apologise('no_agent', NO_AGENT);
     }, this.#options.config.sip.answerTimeoutMs);
-    await this.#openLeg();
+    await this.#enterRoom();
   }
 
-  /** Ends it from our side: BYE, or a refusal where it still rings. */
-  hangUp(ending: Ending): void {
-    this.#end({ ...ending, ...(this.#state === 'ringing' && { sipCode: 503 }) });
+  /** Ends it from our side, because the service stops: BYE, or 503 where it still rings. */
+  hangUp(): void {
+    this.#end(SERVICE_LOST);
   }
 
   // ---- the room
 
-  async #openLeg(): Promise<void> {
-    const { identity, config, openLeg } = this.#options;
-    const signal = AbortSignal.any([this.#abort.signal, AbortSignal.timeout(LEG_TIMEOUT_MS)]);
-    const { livekit, agentName } = config;
-    const opening = openLeg({ ...identity, livekit, agentName, log: this.#log }, signal);
-    let leg: CallLeg;
+  async #enterRoom(): Promise<void> {
     try {
-      leg = await withAbort(opening, signal);
+      const sids = await this.#room.enter();
+      if (!sids) return;
+      const { roomSid, participantSid } = sids;
+      this.#correlation = { ...this.#correlation, roomSid, participantSid };
     } catch (error) {
-      // One that comes after all must not stay behind in its room.
-      this.#settle(
-        opening.then((late) => late.close({ deleteRoom: true })).catch(() => undefined),
-        'room could not be left',
-      );
-      if (this.#state !== 'ringing') return;
       this.#log.error({ err: error }, 'room could not be entered');
-      this.#end({ endedBy: 'system', endReason: 'service_lost', sipCode: 503 });
-      return;
+      // Only who still hears the ringing: an apology says it better.
+      if (this.#state === 'ringing') this.#end(SERVICE_LOST);
     }
-    if (this.#state !== 'ringing') {
-      await leg.close({ deleteRoom: true });
-      return;
-    }
-    this.#leg = leg;
-    this.#correlation = {
-      ...this.#correlation,
-      roomSid: leg.roomSid,
-      participantSid: leg.participantSid,
-    };
-    leg.on('agentReady', () => {
-      this.#isAgentHere = true;
-      this.#settle(this.#answer(), 'call could not be answered');
-    });
-    leg.on('audio', (pcm) => {
-      if (this.#state === 'answered') this.#media?.send(pcm);
-    });
-    leg.on('dtmf', (digit) => this.#sendDtmf(digit));
-    leg.on('agentGone', () => this.#onAgentGone());
-    leg.on('agentBack', () => {
-      this.#isAgentHere = true;
-      clearTimeout(this.#agentTimer);
-    });
-    leg.on('closed', (reason) => this.#onLegClosed(reason));
   }
 
-  #onAgentGone(): void {
-    this.#isAgentHere = false;
-    if (this.#state !== 'answered') return;
-    this.#log.warn('agent has left the room');
-    clearTimeout(this.#agentTimer);
-    this.#agentTimer = setTimeout(() => {
-      this.#apologise('agent_lost', { endedBy: 'system', endReason: 'agent_lost' });
-    }, AGENT_BACK_MS);
-  }
-
-  #onLegClosed(reason: LegClosed): void {
-    if (this.#state === 'apologising' || this.#state === 'ended') return;
-    this.#legIsGone = true;
+  #onRoomClosed(reason: LegClosed): void {
     const ending = ENDINGS[reason];
     if (this.#state === 'ringing') {
-      this.#end({ ...ending, sipCode: reason === 'connection_lost' ? 503 : 480 });
-    } else if (reason === 'connection_lost') {
+      this.#end(ending);
+    } else if (this.#state === 'answered' && reason === 'connection_lost') {
       this.#apologise('agent_lost', ending);
-    } else {
-      // No timer of this call fires in the meantime: the agent's absence is explained.
-      clearTimeout(this.#agentTimer);
+    } else if (this.#state === 'answered') {
       setTimeout(() => this.#end(ending), LINGER_MS);
     }
   }
@@ -241,7 +207,6 @@ export class Call {
   async #answer(): Promise<void> {
     if (this.#state !== 'ringing' || this.#answering) return;
     if (!(await this.#accept('answered'))) return;
-    if (!this.#isAgentHere) this.#onAgentGone();
     if (this.#options.offer) this.#goLive();
   }
 
@@ -259,13 +224,13 @@ export class Call {
         codecs: config.sip.trunk.codecs,
         mediaTimeoutMs: config.sip.mediaTimeoutMs,
         log: this.#log,
-        onAudio: (pcm) => this.#leg?.write(pcm),
+        onAudio: (pcm) => this.#room.write(pcm),
         onDtmf: (digit) => this.#onDtmf(digit),
         onTimeout: () => this.#end({ endedBy: 'carrier', endReason: 'media_timeout' }),
       });
     } catch (error) {
       this.#log.error({ err: error }, 'no RTP port for the call');
-      this.#end({ endedBy: 'system', endReason: 'busy', sipCode: 503 });
+      this.#end(BUSY);
       return false;
     }
     // A CANCEL may have come while the port was bound.
@@ -291,11 +256,21 @@ export class Call {
     if (this.#state !== 'answered' || !negotiated) return;
     const { codec, ptime, dtmfPayloadType } = negotiated;
     this.#log.info({ codec, ptime }, 'call is answered');
-    this.#settle(this.#leg?.setStatus('active'), 'room does not know of the answer');
+    void this.#announce();
     this.#report({
       type: 'leg.answered',
       data: { codec, ptime, dtmf: dtmfPayloadType === undefined ? 'none' : 'rfc4733' },
     });
+  }
+
+  /** An agent that does not learn of the answer never greets: better an apology than silence. */
+  async #announce(): Promise<void> {
+    try {
+      await this.#room.setActive();
+    } catch (error) {
+      this.#log.error({ err: error }, 'room was not told of the answer');
+      if (this.#state === 'answered') this.#apologise('agent_lost', SERVICE_LOST);
+    }
   }
 
   #onAck(answer: string): void {
@@ -311,8 +286,7 @@ export class Call {
   }
 
   #onBye(): void {
-    const isApology = this.#state === 'apologising';
-    this.#end(isApology ? NO_AGENT : { endedBy: 'caller', endReason: 'caller_hangup' });
+    this.#end(this.#apology ?? { endedBy: 'caller', endReason: 'caller_hangup' });
   }
 
   #onReinvite(offer: string): string | undefined {
@@ -341,7 +315,7 @@ export class Call {
 
   #onDtmf(digit: string): void {
     if (this.#state !== 'answered') return;
-    this.#leg?.sendDtmf(digit);
+    this.#room.sendDtmf(digit);
     this.#report({ type: 'leg.dtmf', data: { digit } });
   }
 
@@ -354,8 +328,9 @@ export class Call {
   // ---- the end
 
   #apologise(reason: 'no_agent' | 'agent_lost', ending: Ending): void {
-    const isTooLate = this.#state === 'ringing' ? this.#answering : this.#state !== 'answered';
-    if (isTooLate) return;
+    // The agent has come at the very last moment.
+    if (this.#answering && this.#state === 'ringing') return;
+    this.#apology = ending;
     this.#settle(this.#speakApology(reason, ending), 'apology could not be spoken');
   }
 
@@ -365,7 +340,7 @@ export class Call {
     this.#state = 'apologising';
     this.#report({ type: 'leg.fallback', data: { reason, action: 'apology' } });
     // An agent that came now would talk into the apology.
-    this.#closeLeg(true);
+    void this.#room.leave(true);
     const acknowledged = this.#acknowledged.signal;
     if (!acknowledged.aborted) {
       await Promise.race([
@@ -383,13 +358,14 @@ export class Call {
     const wasAnswered = this.#state === 'answered';
     this.#state = 'ended';
     clearTimeout(this.#answerTimer);
-    clearTimeout(this.#agentTimer);
     this.#abort.abort();
     // Each does nothing where the dialog is past it.
-    this.#dialog.reject(ending.sipCode ?? 480, ending.sipCode === 503 ? [RETRY_AFTER] : []);
+    const { endedBy, endReason, sipCode: refusal = 480 } = ending;
+    const sipCode = this.#dialog.reject(refusal, refusal === 503 ? [RETRY_AFTER] : [])
+      ? refusal
+      : undefined;
     this.#dialog.bye();
     const media = this.#media?.stats();
-    const { endedBy, endReason, sipCode } = ending;
     this.#log.info({ endedBy, endReason, sipCode, media }, 'call has ended');
     this.#report({
       type: 'leg.ended',
@@ -397,20 +373,8 @@ export class Call {
     });
     if (this.#media) this.#settle(this.#media.close(), 'RTP could not be closed');
     // After a call the agent finishes and leaves by itself; before one there is nothing to keep.
-    this.#closeLeg(!wasAnswered);
+    void this.#room.leave(!wasAnswered);
     this.#options.onEnded(ending);
-  }
-
-  #closeLeg(deleteRoom: boolean): void {
-    const leg = this.#leg;
-    this.#leg = undefined;
-    if (!leg) return;
-    const leave = async (): Promise<void> => {
-      // As livekit-sip does: who looks at the participant sees how it left.
-      if (!this.#legIsGone) await leg.setStatus('hangup').catch(() => undefined);
-      await leg.close({ deleteRoom });
-    };
-    this.#settle(leave(), 'room could not be left');
   }
 
   #report(body: ReportBody): void {
@@ -424,22 +388,13 @@ export class Call {
 }
 
 const NO_AGENT: Ending = { endedBy: 'system', endReason: 'no_agent' };
+const AGENT_LOST: Ending = { endedBy: 'system', endReason: 'agent_lost' };
+const SERVICE_LOST: Ending = { endedBy: 'system', endReason: 'service_lost', sipCode: 503 };
+const BUSY: Ending = { endedBy: 'system', endReason: 'busy', sipCode: 503 };
 
 const ENDINGS: Readonly<Record<LegClosed, Ending>> = {
   // By the agent's hang-up as a rule; the agent's own report says more.
   room_deleted: { endedBy: 'system', endReason: 'room_deleted' },
   participant_removed: { endedBy: 'operator', endReason: 'operator_hangup' },
-  connection_lost: { endedBy: 'system', endReason: 'service_lost' },
+  connection_lost: SERVICE_LOST,
 };
-
-/** Rejects when aborted, whatever the work itself makes of its signal. */
-async function withAbort<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  const { promise, reject } = Promise.withResolvers<never>();
-  const abort = (): void => reject(signal.reason as Error);
-  signal.addEventListener('abort', abort);
-  try {
-    return await Promise.race([work, promise]);
-  } finally {
-    signal.removeEventListener('abort', abort);
-  }
-}

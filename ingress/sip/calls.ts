@@ -15,8 +15,6 @@ import { PortPool } from './rtp/port-pool.ts';
 import { negotiate, parseSdp } from './sdp.ts';
 import { WorkerCapacity } from './worker-capacity.ts';
 
-const SHUTDOWN: Ending = { endedBy: 'system', endReason: 'service_lost' };
-
 export interface CallsOptions extends Omit<CallDependencies, 'ports'> {
   readonly config: Pick<Config, 'livekit' | 'agentName' | 'sip' | 'worker' | 'lines'>;
   readonly metrics: SipMetrics;
@@ -121,7 +119,7 @@ export class Calls {
   }
 
   #endAll(): void {
-    for (const call of this.#calls) call.hangUp(SHUTDOWN);
+    for (const call of this.#calls) call.hangUp();
   }
 
   #onEnded(call: Call, { endReason }: Ending): void {

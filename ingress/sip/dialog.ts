@@ -29,6 +29,7 @@ export interface DialogOptions {
 }
 
 export interface DialogEvents {
+  /** CANCEL, or BYE while it rings: to be refused by 487. */
   onCancel(): void;
   /** BYE of the caller; answered already. */
   onBye(): void;
@@ -64,9 +65,7 @@ export class Dialog {
     this.#events = events;
     options.request.delegate = {
       onCancel: () => {
-        if (this.#state !== 'proceeding') return;
-        this.reject(487);
-        events.onCancel();
+        if (this.#state === 'proceeding') events.onCancel();
       },
     };
   }
@@ -95,12 +94,13 @@ export class Dialog {
     });
   }
 
-  /** Refuses an INVITE that is not answered yet. */
-  reject(statusCode: number, extraHeaders: string[] = []): void {
-    if (this.#state !== 'proceeding') return;
+  /** Refuses an INVITE that is not answered yet; false when it was, or is refused already. */
+  reject(statusCode: number, extraHeaders: string[] = []): boolean {
+    if (this.#state !== 'proceeding') return false;
     this.#state = 'ended';
     this.#withinFlow(() => rejectReliably(this.#options, { statusCode, extraHeaders }));
     this.#over.resolve(undefined);
+    return true;
   }
 
   /** Ends an answered call from our side, as soon as RFC 3261 §15 allows it. */
@@ -156,9 +156,7 @@ export class Dialog {
 
   #onEarlyBye(bye: Parameters<NonNullable<SessionDelegate['onBye']>>[0]): void {
     bye.accept();
-    if (this.#state !== 'proceeding') return;
-    this.reject(487);
-    this.#events.onCancel();
+    if (this.#state === 'proceeding') this.#events.onCancel();
   }
 
   #onReinvite(request: IncomingInviteRequest): void {
