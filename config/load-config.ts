@@ -48,6 +48,7 @@ export function loadConfig({ env, cwd }: EnvInput): Config {
     },
     sip: {
       host: settings.TRUNKLINE_SIP_HOST,
+      advertisedAddress: settings.TRUNKLINE_SIP_ADVERTISED_ADDRESS,
       port: settings.TRUNKLINE_SIP_PORT,
       health: { host: settings.TRUNKLINE_INGRESS_HOST, port: settings.TRUNKLINE_INGRESS_PORT },
       rtpPorts: settings.TRUNKLINE_SIP_RTP_PORTS,

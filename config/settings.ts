@@ -2,6 +2,7 @@
  * Every variable that Trunkline reads, with its default. docs/configuration.md says what each is
  * for; a test holds the two together.
  */
+import { isIP } from 'node:net';
 import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 import { isAddressBlock } from './addresses.ts';
@@ -70,6 +71,10 @@ export const Settings = z.object({
   ),
 
   TRUNKLINE_SIP_HOST: host().default('127.0.0.1'),
+  TRUNKLINE_SIP_ADVERTISED_ADDRESS: z
+    .string()
+    .refine((value) => isIP(value) !== 0, shouldBe('an IP address'))
+    .optional(),
   TRUNKLINE_SIP_PORT: port().default(5060),
   TRUNKLINE_SIP_RTP_PORTS: rtpPorts.default({ from: 10_000, to: 10_199 }),
   TRUNKLINE_SIP_ANSWER_TIMEOUT_MS: milliseconds(120_000).default(8000),
