@@ -175,6 +175,3 @@ export const Report = z
   })
   .and(ReportBody);
 export type Report = z.infer<typeof Report>;
-
-export const ReportBatch = z.object({ reports: z.array(Report).min(1).max(500) });
-export type ReportBatch = z.infer<typeof ReportBatch>;

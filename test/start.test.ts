@@ -10,6 +10,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { findStackPorts, stackPortsEnv } from '../cli/stack-ports.ts';
 import type { StackPorts } from '../cli/stack-ports.ts';
 import { isRunning } from './harness/is-running.ts';
+import { shareVoices } from './harness/start-test-stack.ts';
 import { waitFor } from './harness/wait-for.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
@@ -20,6 +21,7 @@ let ports: StackPorts;
 let output: string;
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'trunkline-start-'));
+  shareVoices(folder);
   ports = await findStackPorts();
   output = '';
 });

@@ -11,8 +11,8 @@ export interface SimulatedCall {
   readonly result: Promise<CallResult>;
   readonly events: readonly CallEvent[];
   /** Resolves once the caller heard the agent fall silent so many times; the greeting is one. */
-  heard(utterances: number): Promise<unknown>;
-  hangUp(): void;
+  readonly heard: (utterances: number) => Promise<unknown>;
+  readonly hangUp: () => void;
 }
 
 export function startCall(

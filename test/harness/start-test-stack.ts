@@ -28,11 +28,8 @@ export interface TestStackOptions {
 export async function startTestStack(options: TestStackOptions = {}): Promise<TestStack> {
   const folder = mkdtempSync(join(tmpdir(), 'trunkline-stack-'));
   const dataDir = join(folder, 'data');
-  // Rendering the phrase book takes seconds; every stack of this machine shares the result.
-  const voices = join(tmpdir(), 'trunkline-test-voices');
-  mkdirSync(voices, { recursive: true });
   mkdirSync(dataDir);
-  symlinkSync(voices, join(dataDir, 'rehearsal-voice'));
+  shareVoices(dataDir);
   const ports = await findStackPorts();
   const logTails = () => tailsOf(join(dataDir, 'logs'));
   let stack: Stack;
@@ -75,6 +72,13 @@ export async function startTestStack(options: TestStackOptions = {}): Promise<Te
     stop,
     [Symbol.asyncDispose]: stop,
   };
+}
+
+/** Rendering the phrase book takes seconds: every stack of this machine's tests shares the result. */
+export function shareVoices(dataDir: string): void {
+  const voices = join(tmpdir(), 'trunkline-test-voices');
+  mkdirSync(voices, { recursive: true });
+  symlinkSync(voices, join(dataDir, 'rehearsal-voice'));
 }
 
 /** What programs need; neither the settings nor the providers' keys of whoever runs the tests. */

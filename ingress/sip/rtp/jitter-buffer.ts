@@ -1,7 +1,7 @@
 import { Concealment } from './concealment.ts';
 import { Framer } from './framer.ts';
 
-export const SAMPLES_PER_MS = 8;
+const SAMPLES_PER_MS = 8;
 /** What goes out at a time. */
 const FRAME_MS = 20;
 /** How long a packet waits for the one before it, ms: at first, and at most. */
