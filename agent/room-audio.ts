@@ -1,26 +1,22 @@
-import { voice } from '@livekit/agents';
 import { RoomEvent, TrackKind, TrackPublishOptions, TrackSource } from '@livekit/rtc-node';
 import type { RemoteParticipant, RemoteTrack, Room } from '@livekit/rtc-node';
 import type { Logger } from 'pino';
 import { CallerAudio } from './caller-audio.ts';
 import { TTS_SAMPLE_RATE } from './providers.ts';
+import { Speaker } from './speaker.ts';
 
 /** Of audio handed to the track in advance, ms; interrupting clears it. */
 const PLAYOUT_QUEUE_MS = 200;
 
 /** Publishes at once: the ingress answers the phone when this track is live. */
-export function publishVoice(
-  room: Room,
-  signal: AbortSignal,
-  log: Logger,
-): voice.ParticipantAudioOutput {
-  const speaker = new voice.ParticipantAudioOutput(room, {
+export function publishVoice(room: Room, signal: AbortSignal, log: Logger): Speaker {
+  const speaker = new Speaker(room, {
     sampleRate: TTS_SAMPLE_RATE,
     numChannels: 1,
     queueSizeMs: PLAYOUT_QUEUE_MS,
     trackPublishOptions: new TrackPublishOptions({
       source: TrackSource.SOURCE_MICROPHONE,
-      dtx: false, // a gap at the start of each reply would cost the first syllable
+      dtx: true,
       red: false, // between servers, not over a radio link
     }),
   });
