@@ -9,6 +9,8 @@ import { z } from 'zod';
 const DispatchMetadata = z.object({
   line: z.string().optional(),
   called: z.string().optional(),
+  /** The caller has spoken with an agent already, whose process died (webhooks/rescue.ts). */
+  resumed: z.boolean().optional(),
 });
 
 /** The first participant that is a person: a SIP leg, or a browser when dispatched by hand. */
@@ -51,6 +53,11 @@ export function chooseLine(
     dispatch.called ?? attributes['sip.h.called_did'] ?? attributes['sip.trunkPhoneNumber'] ?? '';
   const country = config.sip.trunk.country;
   return findLine(config.lines, toE164(dialled, { country }) ?? dialled);
+}
+
+/** Whether the caller was in conversation with another agent just before. */
+export function isResumed(metadata: string): boolean {
+  return parseMetadata(metadata).resumed === true;
 }
 
 function parseMetadata(metadata: string): z.infer<typeof DispatchMetadata> {

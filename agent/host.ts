@@ -17,6 +17,7 @@ import { runJob } from './job.ts';
 import type { JobDependencies, JobInfo } from './job.ts';
 import { phrasesFor } from './phrases.ts';
 import { createProviders } from './providers.ts';
+import { RunningJobs } from './running-jobs.ts';
 import { SpokenTexts } from './spoken-texts.ts';
 
 const running = new Map<string, AbortController>();
@@ -91,10 +92,13 @@ async function run(job: JobInfo): Promise<void> {
   const abort = new AbortController();
   running.set(job.id, abort);
   try {
+  const runningJobs = new RunningJobs(deps.config.dataDir);
+  runningJobs.begin(job);
     await runJob(job, deps, abort.signal);
   } finally {
     running.delete(job.id);
     send({ type: 'jobEnded', jobId: job.id });
+    runningJobs.end(job.id);
     if (!process.connected) await exitWhenIdle();
   }
 }

@@ -7,7 +7,7 @@ import type { Reporter } from '../calls/reporter.ts';
 import type { Correlation, ReportBody } from '../calls/reports.ts';
 import type { Config, Line } from '../config/config.ts';
 import { CallAgent } from './call-agent.ts';
-import { callStatus, chooseLine, waitForAnswer, waitForCaller } from './caller.ts';
+import { callStatus, chooseLine, isResumed, waitForAnswer, waitForCaller } from './caller.ts';
 import { reportConversation, usageOf } from './conversation-reports.ts';
 import { fromCallerLeft, fromRoomDisconnect } from './ending.ts';
 import type { Ending } from './ending.ts';
@@ -165,6 +165,9 @@ class Job {
     await this.#greet(session, line);
     await this.#ended.promise;
   }
+    if (isResumed(this.#info.metadata)) {
+      return this.#say(session, phrasesFor(line.language).resumed);
+    }
 
   async #greet(session: voice.AgentSession, line: Line): Promise<void> {
     const { greeting } = line.agent;

@@ -1,5 +1,7 @@
 /** What is said where the model cannot or need not find words: same text, so synthesised once. */
 export interface Phrases {
+  /** Another agent's process died in the midst of this call. */
+  readonly resumed: string;
   /** A reply did not come. */
   readonly repeat: string;
   /** Nobody has spoken for a while. */
@@ -12,6 +14,7 @@ export interface Phrases {
 
 const PHRASES: Readonly<Record<string, Phrases>> = {
   en: {
+    resumed: 'Sorry, I lost you for a moment. Please go on.',
     repeat: 'I am sorry, I did not get that. Could you say it again?',
     stillThere: 'Are you still there?',
     goodbye: 'Thank you for calling. Goodbye.',
@@ -19,6 +22,7 @@ const PHRASES: Readonly<Record<string, Phrases>> = {
       'I am sorry, we have a technical problem. Please call again in a few minutes. Goodbye.',
   },
   ru: {
+    resumed: 'Простите, связь прервалась. Продолжайте, пожалуйста.',
     repeat: 'Простите, я не расслышала. Повторите, пожалуйста.',
     stillThere: 'Вы меня слышите?',
     goodbye: 'Спасибо за звонок. До свидания.',

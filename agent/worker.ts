@@ -12,7 +12,8 @@ import { WebSocket } from 'ws';
 import type { Reporter } from '../calls/reporter.ts';
 import type { Config } from '../config/config.ts';
 import { HostPool } from './host-pool.ts';
-import type { JobInfo } from './job.ts';
+import { RunningJobs } from './running-jobs.ts';
+import type { RunningJob } from './running-jobs.ts';
 
 export interface WorkerOptions {
   readonly config: Config;
@@ -27,6 +28,8 @@ const RECONNECT_MS = { first: 250, most: 5_000 };
 const LOAD_INTERVAL_MS = 1_000;
 /** The server's own limit for an answer is 7.5 s; an accepted job that it gave to another. */
 const ASSIGNMENT_TIMEOUT_MS = 7_500;
+/** How soon calls are missed whose host outlived its worker, or died with it. */
+const LOST_JOBS_EVERY_MS = 2_000;
 const HANDSHAKE_TIMEOUT_MS = 5_000;
 /** Notices a server that is gone without a FIN. */
 const PING_MS = 10_000;
@@ -40,15 +43,21 @@ export class AgentWorker {
   readonly #stopping = new AbortController();
   /** Accepted, not yet assigned: job id to the timer that gives it up. */
   readonly #pending = new Map<string, NodeJS.Timeout>();
+  readonly #runningJobs: RunningJobs;
+  #lostJobs: NodeJS.Timeout | undefined;
   #socket: WebSocket | undefined;
   #id = '';
   #running: Promise<void> | undefined;
 
   constructor(options: WorkerOptions) {
     this.#options = options;
+    this.#runningJobs = new RunningJobs(options.config.dataDir);
     this.#pool = new HostPool({
       ...options,
-      onLost: (jobs) => this.#onLost(jobs),
+      onLost: (jobs) => {
+        for (const { id } of jobs) this.#runningJobs.end(id);
+        this.#onLost(jobs);
+      },
       onJobEnded: () => this.#sendLoad(),
       // LiveKit would otherwise take us for full until the next interval.
       onReady: () => this.#sendLoad(),
@@ -76,6 +85,11 @@ export class AgentWorker {
   /** Connects, and reconnects for as long as it takes. */
   start(): void {
     this.#running ??= this.#run();
+    this.#lostJobs ??= setInterval(
+      () => this.#onLost(this.#runningJobs.takeLost()),
+      LOST_JOBS_EVERY_MS,
+    );
+    this.#onLost(this.#runningJobs.takeLost());
   }
 
   /** Takes no more calls; resolves when the running ones have ended. */
@@ -83,6 +97,7 @@ export class AgentWorker {
     this.#stopping.abort();
     this.#sendLoad();
     await this.#pool.close();
+    clearInterval(this.#lostJobs);
     this.#socket?.close();
     await this.#running;
   }
@@ -218,7 +233,7 @@ export class AgentWorker {
   }
 
   /** The process that held these calls died: nobody else can tell why they ended. */
-  #onLost(jobs: JobInfo[]): void {
+  #onLost(jobs: readonly RunningJob[]): void {
     for (const job of jobs) {
       this.#options.reporter.report(
         { jobId: job.id, workerId: job.workerId, roomName: job.room.name, roomSid: job.room.sid },

@@ -16,6 +16,7 @@ import { createKeyCheck } from './api-keys.ts';
 import { callsRoutes } from './calls-routes.ts';
 import { linesRoutes } from './lines-routes.ts';
 import { createMetrics } from './metrics.ts';
+import type { Metrics } from './metrics.ts';
 import { numberPlan } from './number-plan.ts';
 import { ProblemError, answerWithProblems } from './problems.ts';
 import { reportsRoute } from './reports-route.ts';
@@ -31,6 +32,7 @@ export interface AppDeps {
   readonly apiKeys: readonly string[];
   /** Stays the caller's to close. */
   readonly ledger: Ledger;
+  readonly metrics?: Metrics;
   readonly log: FastifyBaseLogger;
 }
 
@@ -38,7 +40,7 @@ export interface AppDeps {
 export async function createApp(deps: AppDeps): Promise<FastifyInstance> {
   const { config, ledger, log } = deps;
   const isKey = createKeyCheck(deps.apiKeys);
-  const metrics = createMetrics(ledger);
+  const metrics = deps.metrics ?? createMetrics(ledger);
   const app = fastify({
     loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true }),
@@ -98,7 +100,7 @@ export async function createApp(deps: AppDeps): Promise<FastifyInstance> {
       log.error({ err: error }, 'ledger cannot be written');
       throw new ProblemError(503, 'The ledger cannot be written.', { cause: error });
     });
-    return { status: 'ready' };
+    return { status: 'ready', livekit: metrics.livekit() };
   });
   app.get('/metrics', hide, async (_request, reply) => {
     const text = await metrics.registry.metrics();

@@ -5,40 +5,47 @@ import { openSqliteLedger } from '../calls/sqlite-ledger.ts';
 import { ConfigError } from '../config/config-error.ts';
 import { loadConfig } from '../config/load-config.ts';
 import { createLiveKitRooms } from '../webhooks/livekit-rooms.ts';
-import { reconcile } from '../webhooks/reconcile.ts';
 import { repeat } from '../webhooks/repeat.ts';
 import { sealSettled } from '../webhooks/seal.ts';
+import { watchCalls } from '../webhooks/watch-calls.ts';
 import { ensureApiKey } from './api-keys.ts';
 import { createApp } from './app.ts';
+import { createMetrics } from './metrics.ts';
 import { numberPlan } from './number-plan.ts';
 
-const RECONCILE_EVERY_MS = 15_000;
 const SEAL_EVERY_MS = 1_000;
 /** Requests under way at the end get this long, ms. */
 const CLOSE_TIMEOUT_MS = 10_000;
 
 const config = load();
 const log = pino({ name: 'api', level: config.logLevel });
-const ledger = config.databaseUrl
+const store = config.databaseUrl
   ? await openPostgresLedger(config.databaseUrl)
   : await openSqliteLedger(join(config.dataDir, 'trunkline.sqlite'));
+const metrics = createMetrics(store);
+const watch = watchCalls({
+  ledger: store,
+  livekit: createLiveKitRooms(config.livekit),
+  plan: numberPlan(config),
+  lines: config.lines,
+  agentName: config.agentName,
+  log,
+  metrics,
+});
+const { ledger } = watch;
 const apiKeys = config.apiKeys.length > 0 ? config.apiKeys : [ensureApiKey(config.dataDir)];
-const app = await createApp({ config, apiKeys, ledger, log });
+const app = await createApp({ config, apiKeys, ledger, metrics, log });
 await app.listen({ ...config.http });
 log.info(config.http, 'call service is listening');
 
-const livekit = createLiveKitRooms(config.livekit);
-const plan = numberPlan(config);
-const tasks = [
-  repeat(() => reconcile({ ledger, livekit, plan, log }, new Date()), RECONCILE_EVERY_MS, log),
-  repeat(
-    async () => {
-      await sealSettled(ledger, new Date());
-    },
-    SEAL_EVERY_MS,
-    log,
-  ),
-];
+watch.start();
+const sealing = repeat(
+  async () => {
+    await sealSettled(ledger, new Date());
+  },
+  SEAL_EVERY_MS,
+  log,
+);
 
 let stopping = false;
 /** SIGTERM and Ctrl-C: what is under way is finished; a second time: at once. */
@@ -49,7 +56,7 @@ function stop(signal: NodeJS.Signals): void {
   setTimeout(() => process.exit(1), CLOSE_TIMEOUT_MS).unref();
   void (async () => {
     await app.close();
-    await Promise.all(tasks.map((task) => task.close()));
+    await Promise.all([watch.close(), sealing.close()]);
     await ledger.close();
   })().catch((error: unknown) => {
     log.error({ err: error }, 'could not stop in order');

@@ -19,6 +19,8 @@ export interface Call {
   readonly room?: CallRoom;
   /** One per job, in order; the last one is the agent that the caller talks with. */
   readonly agents: readonly AgentJob[];
+  /** What was done for the caller when no agent was there; absent: nothing had to be. */
+  readonly rescue?: readonly RescueStep[];
   readonly turns: readonly CallTurn[];
   readonly usage: readonly JobUsage[];
   /** The earliest that is known of the call. */
@@ -32,8 +34,17 @@ export interface Call {
   /** What the events say about the end, the best evidence so far. */
   readonly ending?: Ending;
   readonly sealedAt?: string;
+  /** What was taken out of the record afterwards, and when. */
+  readonly removed?: Removed;
   /** `orderOf` the last event folded in: an event before it needs a new fold. */
   readonly foldedTo: string;
+}
+
+/** By retention (its events, what was said, its recording) or because a person was erased. */
+interface Removed {
+  readonly events?: string;
+  readonly transcript?: string;
+  readonly person?: string;
 }
 
 /** Where a call is on its way; the diagram is in transition.ts. */
@@ -131,6 +142,15 @@ export interface AgentJob {
   readonly leftAt?: string;
   /** The job's last report is in. */
   readonly endedAt?: string;
+}
+
+/** One step of the way from "no agent" to being served or released (webhooks/rescue-plan.ts). */
+export interface RescueStep {
+  readonly step: 'dispatch' | 'agent' | 'number' | 'release';
+  readonly at: string;
+  /** Jobs that the call had had until then. */
+  readonly agents: number;
+  readonly failed?: boolean;
 }
 
 /** A turn and the job that it was part of; `index` counts within the job. */

@@ -71,8 +71,35 @@ export function fromLegEnded(data: DataOf<'leg.ended'>): Ending {
 }
 
 /** The ingress has taken over from an agent that is not there. */
-export function fromFallback(data: DataOf<'leg.fallback'>): Ending {
-  return cause('system', data.reason);
+export function fromFallback({ reason }: Pick<DataOf<'leg.fallback'>, 'reason'>): Ending {
+  return cause('system', reason);
+}
+
+/** A person has taken over from an agent that is not there. */
+export function fromRescueTransfer(): Ending {
+  return cause('system', 'transferred');
+}
+
+/** An operator's action, which has been done. */
+export function fromOperator(reason: 'operator_hangup' | 'transferred'): Ending {
+  return evidence('operator', reason, WEIGHT.operator);
+}
+
+/** What was to be an operator's hang-up has not happened. */
+export function withoutOperator(ending: Ending | undefined): Ending | undefined {
+  return ending?.reason === 'operator_hangup' ? undefined : ending;
+}
+
+/** livekit-sip's answer to a call that we asked for: it knows the SIP status, webhooks do not. */
+export function fromDialFailed({
+  endReason,
+  sipCode,
+}: {
+  readonly endReason: EndReason;
+  readonly sipCode?: number;
+}): Ending {
+  const by = endReason === 'cancelled' ? 'operator' : 'carrier';
+  return evidence(by, endReason, WEIGHT.dialog, sipCode);
 }
 
 export function fromAgentEnded(call: Call, data: DataOf<'agent.ended'>): Ending {

@@ -1,10 +1,11 @@
-import type { Correlation, Report, ReportBody } from './reports.ts';
+import type { Correlation, EndReason, Report, ReportBody } from './reports.ts';
 
 /**
  * Something that happened to a call, from wherever we heard of it. A vendor's shape ends before
  * this: see webhooks/from-livekit.ts.
  */
-export type CallEvent = EventBase & (RoomEvent | ReportBody | FoundEvent | OtherEvent);
+export type CallEvent = EventBase &
+  (RoomEvent | ReportBody | FoundEvent | OperatorEvent | RescueEvent | OtherEvent);
 
 type CallEventType = CallEvent['type'];
 
@@ -39,6 +40,80 @@ type FoundEvent =
   | { readonly type: 'call.lost'; readonly data: Readonly<Record<string, never>> }
   /** An agent waits in a room that no caller has entered: a call without a leg. */
   | { readonly type: 'call.found'; readonly data: Readonly<Record<string, never>> };
+
+/** What was asked for over the API, and what came of it. `by`: id of the API key. */
+type OperatorEvent =
+  /** An outbound call: its room is there, nobody has been dialled yet. */
+  | {
+      readonly type: 'call.requested';
+      readonly data: OperatorData & {
+        readonly to: string;
+        readonly from?: string;
+        readonly line: string;
+        readonly trunk: string;
+      };
+    }
+  | { readonly type: 'dial.answered'; readonly data: Readonly<Record<string, never>> }
+  /** Nobody was reached, or there was no line to reach anybody by. */
+  | {
+      readonly type: 'dial.failed';
+      readonly data: FailureData & { readonly endReason: EndReason };
+    }
+  | { readonly type: 'hangup.requested'; readonly data: OperatorData }
+  /** The call goes on. */
+  | { readonly type: 'hangup.failed'; readonly data: FailureData }
+  | {
+      readonly type: 'transfer.requested' | 'transfer.completed';
+      readonly data: OperatorData & { readonly to: string };
+    }
+  | {
+      readonly type: 'transfer.failed';
+      readonly data: FailureData & { readonly to: string };
+    }
+  | { readonly type: 'dtmf.sent'; readonly data: OperatorData & { readonly digits: string } };
+
+interface OperatorData {
+  readonly by?: string;
+}
+
+interface FailureData {
+  /** Final status of the INVITE or REFER, e.g. 486. */
+  readonly sipCode?: number;
+  readonly detail?: string;
+}
+
+/** What the call service did for a caller without an agent, or about an agent without a caller. */
+type RescueEvent =
+  /** The agent was sent for again. */
+  | {
+      readonly type: 'rescue.dispatched';
+      readonly data: RescueData & { readonly agentName: string };
+    }
+  /** The line's fallback was turned to: another agent, or a person. */
+  | {
+      readonly type: 'rescue.fallback';
+      readonly data: RescueData & { readonly agentName?: string; readonly number?: string };
+    }
+  /** The step before came to nothing. */
+  | {
+      readonly type: 'rescue.failed';
+      readonly data: RescueData & { readonly detail: string };
+    }
+  /** The person that the line names has taken the call. */
+  | { readonly type: 'rescue.transferred'; readonly data: RescueData }
+  /** Nobody is coming: the caller was hung up on. */
+  | { readonly type: 'rescue.released'; readonly data: RescueData }
+  /** An agent's participant was removed: its process is dead, or its caller has gone. */
+  | {
+      readonly type: 'rescue.removed';
+      readonly data: { readonly reason: 'agent_lost' | 'caller_gone'; readonly identity: string };
+    };
+
+interface RescueData {
+  readonly reason: 'no_agent' | 'agent_lost';
+  /** Jobs that the call had had until then: tells the steps of one loss from those of the next. */
+  readonly agents: number;
+}
 
 /** Stored for the timeline, without effect on the record. */
 interface OtherEvent {
@@ -103,6 +178,7 @@ export function orderOf(event: CallEvent): string {
 }
 
 const RANK = {
+  'call.requested': 0,
   'room.started': 0,
   'call.found': 0,
   'leg.invited': 1,
@@ -110,6 +186,7 @@ const RANK = {
   'agent.started': 3,
   'track.published': 3,
   'leg.answered': 4,
+  'dial.answered': 4,
   'agent.first_audio': 5,
   'leg.held': 6,
   'leg.resumed': 6,
@@ -118,9 +195,22 @@ const RANK = {
   other: 6,
   'agent.error': 6,
   'leg.fallback': 6,
+  'rescue.dispatched': 6,
+  'rescue.fallback': 6,
+  'rescue.failed': 6,
+  'rescue.removed': 6,
+  'rescue.transferred': 7,
+  'rescue.released': 7,
+  'dtmf.sent': 6,
+  'transfer.requested': 6,
+  'hangup.requested': 6,
+  'hangup.failed': 7,
+  'transfer.failed': 7,
+  'transfer.completed': 7,
   'track.unpublished': 7,
   usage: 7,
   'leg.ended': 7,
+  'dial.failed': 7,
   'participant.left': 8,
   'agent.ended': 8,
   'room.finished': 9,

@@ -1,14 +1,18 @@
 import { findAgent, withAgent } from './agents.ts';
-import type { Call, CallRoom, Ending } from './call.ts';
+import type { Call, CallRoom, Ending, RescueStep } from './call.ts';
 import {
   agentVanished,
   fromAgentEnded,
+  fromDialFailed,
   fromFallback,
   fromLegEnded,
   fromLost,
+  fromOperator,
+  fromRescueTransfer,
   fromSipLeft,
   mergeEnding,
   withoutCause,
+  withoutOperator,
 } from './end-evidence.ts';
 import type { CallEvent } from './events.ts';
 import { orderOf } from './events.ts';
@@ -157,9 +161,58 @@ function apply(call: Call, event: CallEvent): Call {
       const ending = endReason === 'agent_lost' ? {} : { endingAt: ended.endingAt ?? at };
       return withEnding({ ...ended, ...ending }, fromAgentEnded(call, event.data));
     }
+    case 'rescue.dispatched':
+      return withRescue(call, { step: 'dispatch', at, agents: event.data.agents });
+    case 'rescue.fallback': {
+      const step = event.data.number === undefined ? 'agent' : 'number';
+      return withRescue(call, { step, at, agents: event.data.agents });
+    }
+    case 'rescue.failed': {
+      const last = call.rescue?.at(-1);
+      if (last === undefined) return call;
+      return { ...call, rescue: [...(call.rescue ?? []).slice(0, -1), { ...last, failed: true }] };
+    }
+    case 'rescue.transferred': {
+      const { ending: _failure, ...served } = call;
+      const before = withoutCause(call.ending);
+      return withEnding({ ...served, ...(before && { ending: before }) }, fromRescueTransfer());
+    }
+    case 'rescue.released': {
+      const { agents, reason } = event.data;
+      const released = withEnding(call, fromFallback({ reason }));
+      return withRescue(released, { step: 'release', at, agents });
+    }
     case 'call.lost':
       return finishRoom(withEnding(call, fromLost(call)), at);
+    case 'call.requested': {
+      const { to, from, line } = event.data;
+      const numbers = defined({ to, from });
+      return { ...call, ...numbers, line, direction: 'outbound', ingress: 'livekit-sip' };
+    }
+    case 'dial.answered':
+      return withLeg(call, correlation, 'outbound', ({ answerInferred, ...leg }) => ({
+        ...leg,
+        answeredAt: answerInferred ? at : (leg.answeredAt ?? at),
+      }));
+    case 'dial.failed': {
+      const { sipCode } = event.data;
+      const legs = call.legs.map((leg) => ({ ...leg, ...defined({ sipCode }) }));
+      return finishRoom(withEnding({ ...call, legs }, fromDialFailed(event.data)), at);
+    }
+    case 'hangup.requested':
+      return withEnding({ ...call, endingAt: call.endingAt ?? at }, fromOperator('operator_hangup'));
+    case 'hangup.failed': {
+      const { endingAt: _not, ending, ...current } = call;
+      const left = withoutOperator(ending);
+      return { ...current, ...(left && { ending: left }) };
+    }
+    case 'transfer.completed':
+      return withEnding(call, fromOperator('transferred'));
+    case 'transfer.requested':
+    case 'transfer.failed':
+    case 'dtmf.sent':
     case 'call.found':
+    case 'rescue.removed':
     case 'track.unpublished':
     case 'leg.dtmf':
     case 'agent.error':
@@ -220,6 +273,10 @@ function applyParticipant(
   return leg?.endedAt === undefined
     ? answered
     : withEnding(answered, fromSipLeft(call, leg, reason, sip?.status));
+}
+
+function withRescue(call: Call, step: RescueStep): Call {
+  return { ...call, rescue: [...(call.rescue ?? []), step] };
 }
 
 function withEnding(call: Call, found: Ending): Call {

@@ -123,6 +123,16 @@ export interface AgentProfile {
   readonly greeting: { readonly text: string } | { readonly wav: string };
   readonly stt: {
     readonly provider: 'deepgram';
+  /** Who serves a caller whom no agent of ours does; undefined: the caller is told, or released. */
+  readonly fallback?: Fallback | undefined;
+}
+
+/** Tried in this order. */
+export interface Fallback {
+  /** Name that another worker is registered under. */
+  readonly agent?: string | undefined;
+  /** E.164 of a person; the trunk must allow transfers (SIP REFER). */
+  readonly number?: string | undefined;
     readonly model: string;
     /** Silence after which the STT ends a turn, ms. */
     readonly endpointingMs: number;

@@ -107,6 +107,23 @@ const number = z
     error: "should be an international number such as '+73433009243', or '*' for any other",
   });
 
+const Fallback = z
+  .strictObject(
+    {
+      agent: text('the name that another agent worker is registered under').optional(),
+      number: z
+        .string(shouldBe("an international number in quotes, such as '+73433009243'"))
+        .refine(isE164, {
+          error: "should be an international number such as '+73433009243'",
+        })
+        .optional(),
+    },
+    shouldBe('agent: …, number: … or both'),
+  )
+  .refine(({ agent, number }) => agent !== undefined || number !== undefined, {
+    error: 'should have agent, number or both',
+  });
+
 const LineSection = z.strictObject(
   {
     numbers: z
@@ -116,8 +133,9 @@ const LineSection = z.strictObject(
       error: 'should be a language tag of BCP 47, such as en or pt-BR',
     }),
     agent: text('the name of an agent under agents'),
+    fallback: Fallback.optional(),
   },
-  shouldBe('a line: numbers, language and agent'),
+  shouldBe('a line: numbers, language, agent and, as wanted, fallback'),
 );
 
 export const LinesFile = z.strictObject(

@@ -50,6 +50,11 @@ function withTts(tts: string): void {
   write('config/lines.yaml', MINIMAL.replace('greeting:', `tts: ${tts}\n    greeting:`));
 }
 
+function withFallback(fallback: string): void {
+  const line = `agent: desk, fallback: ${fallback} }`;
+  write('config/lines.yaml', MINIMAL.replace('agent: desk }', line));
+}
+
 describe('the shipped example', () => {
   test('answers a Novofon number and any other', () => {
     const { lines, sip } = load();
@@ -259,9 +264,18 @@ lines:
         '  config/lines.yaml:14:5: lines.main.language should be a language tag of BCP 47, such as en or pt-BR.',
         '  config/lines.yaml:15:5: lines.main.agent names an agent that is not under agents. Did you mean "desk"?',
         '  config/lines.yaml:21:15: lines.third.numbers[0] is a number of other already: keep one.',
-        '  config/lines.yaml:24:5: lines.third.color is not a setting. Known here: numbers, language, agent.',
+        '  config/lines.yaml:24:5: lines.third.color is not a setting. Known here: numbers, language, agent, fallback.',
       ].toSorted(),
     );
+  });
+
+  test("a line's fallback: another agent, a person, or both", () => {
+    withFallback("{ agent: night, number: '+73433009243' }");
+    expect(load().lines[0]?.fallback).toEqual({ agent: 'night', number: '+73433009243' });
+    withFallback('{}');
+    expect(problemsOf().join()).toContain('lines.main.fallback should have agent, number or both.');
+    withFallback('{ number: 112 }');
+    expect(problemsOf().join()).toContain('lines.main.fallback.number should be an international');
   });
 
   test('a star without quotes and a key twice are told at their lines', () => {

@@ -50,9 +50,10 @@ export function loadLines(path: string, cwd: string, problems: Problem[]): Loade
     if (profile !== undefined) agents.set(name, profile);
   }
   const lines: Line[] = [];
-  for (const [name, { numbers, language, agent: agentName }] of Object.entries(parsed.data.lines)) {
-    const agent = agents.get(agentName);
-    if (agent !== undefined) lines.push({ name, numbers, language, agent });
+  for (const [name, section] of Object.entries(parsed.data.lines)) {
+    const { numbers, language, fallback } = section;
+    const agent = agents.get(section.agent);
+    if (agent !== undefined) lines.push({ name, numbers, language, agent, fallback });
   }
   const { trunk } = parsed.data;
   return { lines, trunk, trunkFile: trunk.file && resolve(folder, trunk.file) };

@@ -1,35 +1,90 @@
-import { RoomServiceClient } from 'livekit-server-sdk';
+import { AgentDispatchClient, RoomServiceClient, SipClient, TwirpError } from 'livekit-server-sdk';
 import type { LiveKitConfig } from '../config/config.ts';
 import { LiveKitParticipant } from './livekit-webhook.ts';
 
 const REQUEST_TIMEOUT_SECONDS = 5;
+/** How long a person's telephone rings before the caller is told that nobody comes, s. */
+const TRANSFER_RINGING_SECONDS = 25;
 
-/** Who LiveKit says is where, now. */
+/** Who LiveKit says is where, now. Each rejects when LiveKit does not answer. */
 export interface LiveKitRooms {
-  /** Rejects when LiveKit does not answer. */
-  rooms(): Promise<readonly { readonly sid: string; readonly name: string }[]>;
+  rooms(): Promise<readonly LiveKitRoom[]>;
   /** Empty when the room has gone meanwhile. */
   participants(roomName: string): Promise<readonly LiveKitParticipant[]>;
 }
 
-export function createLiveKitRooms({ url, apiKey, apiSecret }: LiveKitConfig): LiveKitRooms {
-  const client = new RoomServiceClient(url.replace(/^ws/, 'http'), apiKey, apiSecret, {
-    requestTimeout: REQUEST_TIMEOUT_SECONDS,
-  });
+export interface LiveKitRoom {
+  readonly sid: string;
+  readonly name: string;
+}
+
+/** What is done in rooms. What is gone already is as good as removed. */
+export interface LiveKitActions {
+  /** Agents that were asked for; none when the room has gone. */
+  dispatches(roomName: string): Promise<readonly Dispatch[]>;
+  dispatch(roomName: string, agentName: string, metadata: string): Promise<void>;
+  /** Its job is told to end, if one has begun. */
+  deleteDispatch(roomName: string, id: string): Promise<void>;
+  removeParticipant(roomName: string, identity: string): Promise<void>;
+  /** Hangs up: an unanswered caller of livekit-sip gets 486. */
+  deleteRoom(roomName: string): Promise<void>;
+  /** By SIP REFER; resolves when the far end has taken the call. */
+  transfer(roomName: string, identity: string, number: string): Promise<void>;
+}
+
+export interface Dispatch {
+  readonly id: string;
+  readonly agentName: string;
+  readonly metadata: string;
+}
+
+export function createLiveKitRooms(config: LiveKitConfig): LiveKitRooms & LiveKitActions {
+  const host = config.url.replace(/^ws/, 'http');
+  const args = [host, config.apiKey, config.apiSecret] as const;
+  const options = { requestTimeout: REQUEST_TIMEOUT_SECONDS };
+  const rooms = new RoomServiceClient(...args, options);
+  const agents = new AgentDispatchClient(...args, options);
+  const sip = new SipClient(...args, options);
   return {
     async rooms() {
-      const rooms = await client.listRooms();
-      return rooms.map(({ sid, name }) => ({ sid, name }));
+      const list = await rooms.listRooms();
+      return list.map(({ sid, name }) => ({ sid, name }));
     },
     async participants(roomName) {
-      try {
-        const list = await client.listParticipants(roomName);
-        // The JSON mapping is what webhooks carry, too.
-        return list.map((participant) => LiveKitParticipant.parse(participant.toJson()));
-      } catch (error) {
-        if (error instanceof Error && 'status' in error && error.status === 404) return [];
-        throw error;
-      }
+      const list = (await unlessGone(rooms.listParticipants(roomName))) ?? [];
+      // The JSON mapping is what webhooks carry, too.
+      return list.map((participant) => LiveKitParticipant.parse(participant.toJson()));
+    },
+    async dispatches(roomName) {
+      const list = (await unlessGone(agents.listDispatch(roomName))) ?? [];
+      return list.map(({ id, agentName, metadata }) => ({ id, agentName, metadata }));
+    },
+    async dispatch(roomName, agentName, metadata) {
+      await agents.createDispatch(roomName, agentName, { metadata });
+    },
+    async deleteDispatch(roomName, id) {
+      await unlessGone(agents.deleteDispatch(id, roomName));
+    },
+    async removeParticipant(roomName, identity) {
+      await unlessGone(rooms.removeParticipant(roomName, identity));
+    },
+    async deleteRoom(roomName) {
+      await unlessGone(rooms.deleteRoom(roomName));
+    },
+    async transfer(roomName, identity, number) {
+      await sip.transferSipParticipant(roomName, identity, `tel:${number}`, {
+        playDialtone: true,
+        ringingTimeout: TRANSFER_RINGING_SECONDS,
+      });
     },
   };
+}
+
+async function unlessGone<T>(request: Promise<T>): Promise<T | undefined> {
+  try {
+    return await request;
+  } catch (error) {
+    if (error instanceof TwirpError && error.status === 404) return undefined;
+    throw error;
+  }
 }

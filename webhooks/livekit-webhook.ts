@@ -19,6 +19,8 @@ export const LiveKitParticipant = z.object({
   joinedAtMs: int64.optional(),
   attributes: z.record(z.string(), z.string()).optional(),
   disconnectReason: z.string().optional(),
+  /** Of lists: has tracks. */
+  isPublisher: z.boolean().optional(),
 });
 export type LiveKitParticipant = z.infer<typeof LiveKitParticipant>;
 

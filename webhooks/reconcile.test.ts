@@ -10,7 +10,8 @@ import { openSqliteLedger } from '../calls/sqlite-ledger.ts';
 import type { Trace } from './fixtures/histories.ts';
 import { PLAN, eventsOf, reportsOf } from './fixtures/histories.ts';
 import type { LiveKitParticipant } from './livekit-webhook.ts';
-import { reconcile } from './reconcile.ts';
+import { OrphanRooms } from './reconcile-orphans.ts';
+import { learnAnswers, reconcile } from './reconcile.ts';
 import { sealSettled } from './seal.ts';
 
 const log = pino({ level: 'silent' });
@@ -26,17 +27,25 @@ beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), 'reconcile-'));
   ledger = await openSqliteLedger(join(dir, 'trunkline.sqlite'));
   rooms = new Map();
+  silent = new Set();
 });
 afterEach(async () => {
   await ledger.close();
   await rm(dir, { recursive: true });
 });
 
+/** Room names that LiveKit does not answer about. */
+let silent: Set<string>;
+
+const livekit = {
+  rooms: async () => [...rooms].map(([name, { sid }]) => ({ name, sid })),
+  async participants(name: string) {
+    if (silent.has(name)) throw new Error('no response from servers');
+    return rooms.get(name)?.people ?? [];
+  },
+};
+
 async function run(afterMs = LATER_MS): Promise<void> {
-  const livekit = {
-    rooms: async () => [...rooms].map(([name, { sid }]) => ({ name, sid })),
-    participants: async (name: string) => rooms.get(name)?.people ?? [],
-  };
   await reconcile({ ledger, livekit, plan: PLAN, log }, new Date(Date.now() + afterMs));
 }
 
@@ -189,6 +198,94 @@ describe('reconcile', () => {
     expect(await calls()).toMatchObject([
       { ingress: 'livekit-sip', legs: [{ from: '+74950000001' }] },
     ]);
+  });
+});
+
+describe('after an outage', () => {
+  test('LiveKit was started anew, and the caller is in another room of that name', async () => {
+    await ledger.record(arrivals);
+    rooms.set(roomName, { sid: 'RM_anew', people: [{ ...caller, sid: 'PA_anew' }] });
+    await run();
+    await run();
+    const [call, ...others] = await calls();
+    expect(others).toEqual([]);
+    expect(call).toMatchObject({ state: 'connected' });
+    expect(call?.legs[0]?.endedAt).toBeUndefined();
+    // And is lost with the second room, too.
+    rooms.clear();
+    await run();
+    expect(await calls()).toMatchObject([{ state: 'failed' }]);
+  });
+
+  test('an agent that no webhook told of', async () => {
+    await ledger.record(arrivals);
+    const another = { ...agent, sid: 'PA_other', identity: 'agent-AJ_other' };
+    rooms.set(roomName, { sid: roomSid, people: [caller, agent, another] });
+    await run();
+    const [call] = await calls();
+    expect(call?.agents.map(({ jobId }) => jobId)).toContain('AJ_other');
+  });
+
+  test('a room that LiveKit says nothing about keeps only its own call waiting', async () => {
+    await ledger.record(arrivals);
+    rooms.set(roomName, { sid: roomSid, people: [caller] });
+    rooms.set('call-2', {
+      sid: 'RM_2',
+      people: [{ ...caller, sid: 'PA_2', attributes: { 'sip.callID': 'SCL_2' } }],
+    });
+    silent.add(roomName);
+    await run();
+    expect((await calls()).map(({ state }) => state).toSorted()).toEqual(['ringing', 'ringing']);
+    expect(await calls()).toHaveLength(2);
+  });
+
+  test('LiveKit is away: nothing is concluded', async () => {
+    await ledger.record(arrivals);
+    const away = { ...livekit, rooms: () => Promise.reject(new Error('away')) };
+    const now = new Date(Date.now() + LATER_MS);
+    await expect(reconcile({ ledger, livekit: away, plan: PLAN, log }, now)).rejects.toThrow(
+      'away',
+    );
+    expect(await calls()).toMatchObject([{ state: 'ringing' }]);
+  });
+
+  test('a call that rings is looked at although it was heard of just now', async () => {
+    await ledger.record(arrivals.map((event) => ({ ...event, at: new Date().toISOString() })));
+    rooms.set(roomName, { sid: roomSid, people: [caller, agent] });
+    await learnAnswers({ ledger, livekit, plan: PLAN, log }, new Date());
+    expect(await calls()).toMatchObject([{ state: 'connected', legs: [{ answerInferred: true }] }]);
+  });
+});
+
+describe('orphan rooms', () => {
+  const deleted: string[] = [];
+  const orphans = () =>
+    new OrphanRooms({
+      livekit: {
+        dispatches: async (name) => [
+          { id: 'AD_1', agentName: name === 'foreign' ? 'somebody' : 'trunkline', metadata: '' },
+        ],
+        deleteRoom: async (name) => void deleted.push(name),
+      },
+      agentNames: new Set(['trunkline']),
+      log,
+    });
+
+  test('are deleted when they are ours and nobody has come for long', async () => {
+    const sweeper = orphans();
+    const all = ['empty', 'agent-alone', 'foreign', 'unknown', 'in-use'].map((name) => ({
+      name,
+      sid: `RM_${name}`,
+      people: { 'agent-alone': [agent], unknown: undefined, 'in-use': [caller, agent] }[name] ?? [],
+    }));
+    const states = all.map((room) =>
+      room.name === 'unknown' ? { ...room, people: undefined } : room,
+    );
+    await sweeper.sweep(states, new Date(0));
+    await sweeper.sweep(states, new Date(80_000));
+    expect(deleted).toEqual([]);
+    await sweeper.sweep(states, new Date(90_000));
+    expect(deleted).toEqual(['empty', 'agent-alone']);
   });
 });
 

@@ -26,9 +26,12 @@ export interface TestLivekit extends AsyncDisposable {
   stop(): Promise<void>;
 }
 
-/** @param options.webhookUrl where the server sends its webhooks, signed with `apiKey` */
+/**
+ * @param options.webhookUrl where the server sends its webhooks, signed with `apiKey`
+ * @param options.port of an earlier server, to be that one started anew; the next two are used too
+ */
 export async function startLivekit(
-  options: { webhookUrl?: string; apiKey?: string; apiSecret?: string } = {},
+  options: { webhookUrl?: string; apiKey?: string; apiSecret?: string; port?: number } = {},
 ): Promise<TestLivekit> {
   const server = await findLivekitServer(process.env, (line) =>
     process.stderr.write(`${line}
@@ -36,7 +39,7 @@ export async function startLivekit(
   );
   const apiKey = options.apiKey ?? 'APItest';
   const apiSecret = options.apiSecret ?? randomBytes(32).toString('base64url');
-  const port = await findFreePorts(3);
+  const port = options.port ?? (await findFreePorts(3));
   const yaml = localLivekitYaml(
     { logging: { json: true, level: 'info' }, agents: { target_load: 1 } },
     {

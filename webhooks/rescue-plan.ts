@@ -1,0 +1,141 @@
+import type { Call, Leg, RescueStep } from '../calls/call.ts';
+import type { EndReason } from '../calls/reports.ts';
+import type { Fallback } from '../config/config.ts';
+
+/**
+ * When a caller without an agent gets what, ms. The built-in endpoint apologises 8 s after an
+ * INVITE that no agent has answered and 5 s after its agent has left: help comes before that.
+ */
+const WAIT_MS = {
+  /** From the caller's coming: a dispatch takes about half a second. */
+  neverCame: 3_000,
+  /** The worker has said that the process is dead. */
+  reportedLost: 0,
+  /** The agent left and did not say why: its last report or the room's end may follow at once. */
+  left: 1_500,
+  /** The agent has ended the call, and the line is still open. */
+  notHungUp: 5_000,
+  /** After each step, to the next. */
+  dispatch: 2_500,
+  agent: 4_000,
+  /** Somebody's telephone rings. */
+  number: 40_000,
+  /** From the last agent that was asked for to hanging up. */
+  release: 4_000,
+  /** LiveKit did not do it. */
+  releaseAgain: 5_000,
+  /** An ingress of ours hangs up by itself, with an apology; after this it must have failed to. */
+  ownIngress: 15_000,
+  /** After the caller, the agent has this long for its last words to the call service. */
+  callerGone: 20_000,
+} as const;
+
+/** An agent that dies again and again is not sent for without end. */
+const MAX_STEPS = 8;
+
+/** What an agent reports of itself when it could not help it. */
+const LOSSES: readonly (EndReason | undefined)[] = ['agent_lost', 'no_agent', 'service_lost'];
+
+export interface RescuePlan {
+  readonly step: RescueStep['step'];
+  readonly reason: 'no_agent' | 'agent_lost';
+  /** Epoch, ms. */
+  readonly dueAt: number;
+  /** The same whoever makes the plan, so that several call services take one step. */
+  readonly id: string;
+  /** Jobs that the call has had. */
+  readonly agents: number;
+  readonly caller: Leg;
+}
+
+/**
+ * What comes next for the caller, by the record alone; undefined while there is nothing to do.
+ * Nobody is rescued from a conversation: with an agent or a second leg on the line it is one.
+ */
+export function planRescue(call: Call, fallback: Fallback | undefined): RescuePlan | undefined {
+  const living = call.legs.filter(isOnTheLine);
+  const [caller] = living;
+  if (caller === undefined || living.length > 1 || call.sealedAt !== undefined) return undefined;
+  if (caller.direction === 'outbound' && caller.answeredAt === undefined) return undefined;
+  if (call.ending?.reason === 'transferred') return undefined;
+  if (call.agents.some(({ leftAt, endedAt }) => (leftAt ?? endedAt) === undefined)) {
+    return undefined;
+  }
+
+  const taken = (call.rescue ?? []).filter(({ agents }) => agents === call.agents.length);
+  const last = taken.at(-1);
+  if (last?.step === 'release' && last.failed !== true) return undefined;
+  const step = stepsFor(call, caller, fallback)[taken.length] ?? 'release';
+  const due = last === undefined ? firstDue(call, caller) : Date.parse(last.at) + waitAfter(last);
+  return {
+    step,
+    reason: call.agents.length === 0 ? 'no_agent' : 'agent_lost',
+    dueAt: step === 'release' ? due + beforeRelease(call, last) : due,
+    id: `rescue:${caller.key}:${call.agents.length}:${taken.length}`,
+    agents: call.agents.length,
+    caller,
+  };
+}
+
+/** When what is left in the room may be cleared away: its caller has gone. Epoch, ms. */
+export function planClearing(call: Call): number | undefined {
+  const ends = call.legs.flatMap(({ endedAt }) => endedAt ?? []).sort();
+  const last = ends.at(-1);
+  if (last === undefined || ends.length < call.legs.length) return undefined;
+  if (call.room?.sid === undefined || call.room.finishedAt !== undefined) return undefined;
+  return Date.parse(last) + WAIT_MS.callerGone;
+}
+
+function isOnTheLine({ endedAt, stays }: Leg): boolean {
+  return endedAt === undefined && stays.some(({ leftAt }) => leftAt === undefined);
+}
+
+function stepsFor(
+  call: Call,
+  caller: Leg,
+  fallback: Fallback | undefined,
+): readonly RescueStep['step'][] {
+  const isWanted = call.endingAt === undefined || LOSSES.includes(call.ending?.reason);
+  if (!isWanted || (call.rescue?.length ?? 0) >= MAX_STEPS) return ['release'];
+  // Who has not been answered cannot be transferred (RFC 3515 asks for a dialog).
+  const person = fallback?.number !== undefined && caller.answeredAt !== undefined;
+  return [
+    'dispatch',
+    ...(fallback?.agent === undefined ? ([] as const) : (['agent'] as const)),
+    ...(person ? (['number'] as const) : ([] as const)),
+    ...(fallback?.agent === undefined && !person ? (['dispatch'] as const) : ([] as const)),
+    'release',
+  ];
+}
+
+/** When the caller has been without an agent for long enough to be helped. Epoch, ms. */
+function firstDue(call: Call, caller: Leg): number {
+  const came = caller.stays.find(({ leftAt }) => leftAt === undefined)?.joinedAt;
+  const start = Date.parse(came ?? caller.invitedAt ?? call.startedAt);
+  const lost = call.agents.map(
+    ({ leftAt, endedAt }) => Date.parse(earlier(leftAt, endedAt)) + waitFor(call, endedAt),
+  );
+  const lastLost = Math.max(...lost);
+  return lastLost > start ? lastLost : start + WAIT_MS.neverCame;
+}
+
+function waitFor(call: Call, endedAt: string | undefined): number {
+  if (endedAt === undefined) return WAIT_MS.left;
+  if (call.endingAt === undefined) return WAIT_MS.reportedLost;
+  return LOSSES.includes(call.ending?.reason) ? WAIT_MS.left : WAIT_MS.notHungUp;
+}
+
+function waitAfter({ step, failed }: RescueStep): number {
+  if (step === 'release') return WAIT_MS.releaseAgain;
+  return failed === true && step === 'number' ? 0 : WAIT_MS[step];
+}
+
+function beforeRelease(call: Call, last: RescueStep | undefined): number {
+  const own = call.ingress === 'livekit-sip' ? 0 : WAIT_MS.ownIngress;
+  return own + (last?.step === 'dispatch' ? WAIT_MS.release - WAIT_MS.dispatch : 0);
+}
+
+function earlier(a: string | undefined, b: string | undefined): string {
+  if (a === undefined || b === undefined) return a ?? b ?? '';
+  return a < b ? a : b;
+}

@@ -1,0 +1,97 @@
+import type { Logger } from 'pino';
+import type { Ledger } from '../calls/ledger.ts';
+import type { Line } from '../config/config.ts';
+import type { NumberPlan } from './from-livekit.ts';
+import type { LiveKitActions, LiveKitRooms } from './livekit-rooms.ts';
+import { OrphanRooms } from './reconcile-orphans.ts';
+import { learnAnswers, reconcile } from './reconcile.ts';
+import { repeat } from './repeat.ts';
+import type { Repeated } from './repeat.ts';
+import { Rescuer } from './rescue.ts';
+
+const RECONCILE_EVERY_MS = 15_000;
+const LEARN_ANSWERS_EVERY_MS = 2_500;
+
+export interface WatchOptions {
+  readonly ledger: Ledger;
+  readonly livekit: LiveKitRooms & LiveKitActions;
+  readonly plan: NumberPlan;
+  readonly lines: readonly Line[];
+  readonly agentName: string;
+  readonly log: Pick<Logger, 'info' | 'warn'>;
+  readonly metrics?: WatchMetrics;
+}
+
+export interface WatchMetrics {
+  /** After each comparison with LiveKit: whether it answered. */
+  livekitAnswered(answered: boolean): void;
+  countInferred(events: number): void;
+  countRescue(step: string, reason: string): void;
+}
+
+export interface CallWatch {
+  /** The ledger through which events are to be recorded, so that they are acted on at once. */
+  readonly ledger: Ledger;
+  /** Begins to compare with LiveKit; before it, and after `close`, nothing is done. */
+  start(): void;
+  /** Resolves when what is under way has finished. Twice is fine. */
+  close(): Promise<void>;
+}
+
+/**
+ * Keeps the record as LiveKit is, and every caller with somebody to talk with. Any number of call
+ * services may do so side by side.
+ */
+export function watchCalls(options: WatchOptions): CallWatch {
+  const { ledger, livekit, lines, agentName, log, metrics } = options;
+  const fallbackAgents = lines.flatMap(({ fallback }) => fallback?.agent ?? []);
+  const agentNames = new Set([agentName, ...fallbackAgents]);
+  const orphans = new OrphanRooms({ livekit, agentNames, log });
+  const rescuer = new Rescuer({
+    ...options,
+    onStep: (step, reason) => metrics?.countRescue(step, reason),
+  });
+  const deps = {
+    ...options,
+    livekit: {
+      ...livekit,
+      async rooms() {
+        const asked = livekit.rooms();
+        void asked.then(
+          () => metrics?.livekitAnswered(true),
+          () => metrics?.livekitAnswered(false),
+        );
+        return asked;
+      },
+    },
+    onInferred: (events: number) => metrics?.countInferred(events),
+  };
+  let tasks: readonly Repeated[] = [];
+
+  async function compare(): Promise<void> {
+    const now = new Date();
+    await orphans.sweep(await reconcile(deps, now), now);
+    await rescuer.sweep();
+  }
+
+  return {
+    ledger: {
+      ...ledger,
+      async record(events) {
+        const recorded = await ledger.record(events);
+        rescuer.heard(events, recorded);
+        return recorded;
+      },
+    },
+    start() {
+      tasks = [
+        repeat(compare, RECONCILE_EVERY_MS, log),
+        repeat(() => learnAnswers(deps, new Date()), LEARN_ANSWERS_EVERY_MS, log),
+      ];
+    },
+    async close() {
+      await Promise.all(tasks.map((task) => task.close()));
+      await rescuer.close();
+    },
+  };
+}
