@@ -2,13 +2,14 @@
  * Deepgram's live recogniser, tuned for a telephone call. The plugin's own STT sends 100 ms
  * chunks, waits 5 to 10 s before it reconnects and withholds quiet audio (docs/facts: its chunk is
  * a private constant), which a caller hears as slowness or as not being heard. This one sends
- * every frame as it comes and is back within a fraction of a second; what was said meanwhile is
- * kept and sent after.
+ * every frame as it comes and is back within a fraction of a second; what was said meanwhile, and
+ * what Deepgram had not yet understood, is sent after.
  *
  * Protocol: https://developers.deepgram.com/reference/speech-to-text/listen-streaming
  */
-import { APIConnectionError, normalizeLanguage, stt } from '@livekit/agents';
+import { APIConnectionError, APIError, normalizeLanguage, stt } from '@livekit/agents';
 import type { APIConnectOptions } from '@livekit/agents';
+import type { AudioFrame } from '@livekit/rtc-node';
 import { WebSocket } from 'ws';
 import { z } from 'zod';
 import { openDeepgramSocket, parseJson } from './deepgram-socket.ts';
@@ -30,6 +31,12 @@ export const STT_SAMPLE_RATE = 16_000;
 const KEEP_ALIVE_MS = 5_000;
 /** Usage is reported once per this much audio, seconds. */
 const USAGE_SECONDS = 5;
+/** Deepgram confirms silence, too, every few seconds of audio; one that does not is deaf. */
+const DEAF_SECONDS = 8;
+/** When nothing has been heard of Deepgram for this long after a failure, it is given up, ms. */
+const GIVE_UP_MS = 8_000;
+/** Audio kept until Deepgram has understood it: more than it ever takes, seconds. */
+const MAX_KEPT_SECONDS = 20;
 
 const Word = z.object({
   start: z.number(),
@@ -92,6 +99,12 @@ class DeepgramStream extends stt.SpeechStream {
   #unreportedSeconds = 0;
   /** Of audio sent on this socket: Deepgram's clock. */
   #sentSeconds = 0;
+  /** The same when Deepgram was last heard of, and performance.now() then. */
+  #heardOf = { sentSeconds: 0, at: 0 };
+  /** Sent, and no final result covers it yet: sent again on the next socket. */
+  #kept: { readonly frame: AudioFrame; readonly end: number }[] = [];
+  /** performance.now() of the first failure since Deepgram was last heard of. */
+  #failingSince: number | undefined;
   /** Deepgram's time of the last word's end, seconds. */
   #lastWordEnd: number | undefined;
 
@@ -104,21 +117,32 @@ class DeepgramStream extends stt.SpeechStream {
     this.#options = options;
   }
 
-  /** One socket from open to close; the base class calls again after a retryable error. */
+  /** The base class calls again after a retryable error. */
   protected override async run(): Promise<void> {
+    try {
+      await this.#connect();
+    } catch (error) {
+      this.#failingSince ??= performance.now();
+      if (performance.now() - this.#failingSince < GIVE_UP_MS) throw error;
+      throw new APIError((error as Error).message, { retryable: false });
+    }
+  }
+
+  /** One socket from open to close. */
+  async #connect(): Promise<void> {
     const socket = await openDeepgramSocket(listenUrl(this.#options), this.#options.apiKey);
     if (this.abortSignal.aborted) return socket.terminate();
     this.#sentSeconds = 0;
+    this.#heardOf = { sentSeconds: 0, at: performance.now() };
     this.#lastWordEnd = undefined;
     const lost = Promise.withResolvers<never>();
     lost.promise.catch(() => undefined); // raced below; an unraced late loss is no news
+    const lose = (message: string) => lost.reject(new APIConnectionError({ message }));
     const keepAlive = setInterval(() => socket.send('{"type":"KeepAlive"}'), KEEP_ALIVE_MS);
     socket.on('message', (data: Buffer) => this.#onMessage(data.toString()));
-    socket.once('close', (code) =>
-      lost.reject(new APIConnectionError({ message: `Deepgram closed the stream (${code})` })),
-    );
+    socket.once('close', (code) => lose(`Deepgram closed the stream (${code})`));
     try {
-      await Promise.race([this.#send(socket), lost.promise]);
+      await Promise.race([this.#send(socket, () => lose('Deepgram is deaf')), lost.promise]);
     } finally {
       clearInterval(keepAlive);
       this.#endSpeech();
@@ -127,26 +151,51 @@ class DeepgramStream extends stt.SpeechStream {
   }
 
   /** Ends when the input does: the base class closes it on close(). */
-  async #send(socket: WebSocket): Promise<void> {
+  async #send(socket: WebSocket, onDeaf: () => void): Promise<void> {
+    for (const { frame } of this.#kept.splice(0)) this.#sendFrame(socket, frame);
     for await (const frame of this.input) {
-      // After a loss the next run() has its own loop; this one goes with the frame it waited for.
-      if (socket.readyState !== WebSocket.OPEN) return;
-      if (typeof frame === 'symbol') {
-        socket.send('{"type":"Finalize"}');
-        continue;
+      if (socket.readyState !== WebSocket.OPEN) {
+        // After a loss the next run() has its own loop; this one was waiting for a frame yet.
+        if (typeof frame !== 'symbol') this.#kept.push({ frame, end: this.#sentSeconds });
+        return;
       }
-      const { data } = frame;
-      socket.send(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
-      const seconds = frame.samplesPerChannel / STT_SAMPLE_RATE;
-      this.#sentSeconds += seconds;
-      this.#meter(seconds);
+      if (typeof frame === 'symbol') socket.send('{"type":"Finalize"}');
+      else {
+        this.#sendFrame(socket, frame);
+        if (this.#isDeaf()) onDeaf();
+      }
     }
     if (socket.readyState === WebSocket.OPEN) socket.send('{"type":"CloseStream"}');
+  }
+
+  #sendFrame(socket: WebSocket, frame: AudioFrame): void {
+    const { data } = frame;
+    socket.send(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+    const seconds = secondsOf(frame);
+    this.#meter(seconds);
+    this.#sentSeconds += seconds;
+    this.#kept.push({ frame, end: this.#sentSeconds });
+    this.#forget(this.#sentSeconds - MAX_KEPT_SECONDS);
+  }
+
+  /** By audio and by time: what was said during an outage is sent all at once. */
+  #isDeaf(): boolean {
+    const { sentSeconds, at } = this.#heardOf;
+    return (
+      this.#sentSeconds - sentSeconds > DEAF_SECONDS && performance.now() - at > DEAF_SECONDS * 1000
+    );
+  }
+
+  /** Audio up to `until`, seconds of Deepgram's clock, will not be needed again. */
+  #forget(until: number): void {
+    while ((this.#kept[0]?.end ?? Infinity) <= until) this.#kept.shift();
   }
 
   #onMessage(text: string): void {
     const parsed = Message.safeParse(parseJson(text));
     if (!parsed.success) return; // message types that Deepgram adds later
+    this.#heardOf = { sentSeconds: this.#sentSeconds, at: performance.now() };
+    this.#failingSince = undefined;
     const message = parsed.data;
     switch (message.type) {
       case 'SpeechStarted':
@@ -179,6 +228,7 @@ class DeepgramStream extends stt.SpeechStream {
             ],
           });
         }
+        if (message.is_final) this.#forget(message.start + message.duration);
         if (message.speech_final) this.#endSpeech();
         break;
       }
@@ -218,6 +268,10 @@ class DeepgramStream extends stt.SpeechStream {
   #put(event: stt.SpeechEvent): void {
     if (!this.queue.closed) this.queue.put(event);
   }
+}
+
+function secondsOf(frame: AudioFrame): number {
+  return frame.samplesPerChannel / STT_SAMPLE_RATE;
 }
 
 function listenUrl(options: DeepgramSttOptions): URL {

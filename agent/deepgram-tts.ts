@@ -23,9 +23,8 @@ export interface DeepgramTtsOptions {
 }
 
 const CHUNK_MS = 50;
-/** A first sentence shorter than this is not worth a synthesis of its own, characters. */
-const MIN_FIRST_SENTENCE = 8;
-const SENTENCE_END = /[.!?…]["')\]]?\s/;
+/** The first sentence; "Yes." is not worth a synthesis of its own and takes the next one along. */
+const FIRST_SENTENCE = /^.{8,}?[.!?…]["')\]]?\s/s;
 
 const Control = z.object({ type: z.string(), description: z.string().optional() });
 
@@ -39,8 +38,7 @@ export class DeepgramTts extends DeepgramPluginTts {
   constructor(options: DeepgramTtsOptions) {
     super(options);
     this.#options = options;
-    this.#spare = this.#open();
-    this.#spare.catch(() => (this.#spare = undefined)); // the first reply tries again
+    this.#openSpare();
   }
 
   override stream(options?: { connOptions?: APIConnectOptions }): tts.SynthesizeStream {
@@ -61,12 +59,25 @@ export class DeepgramTts extends DeepgramPluginTts {
     else this.#spare = Promise.resolve(socket);
   }
 
+  /** After an interruption another is opened at once: the caller has something to say. */
+  replaceSocket(socket: WebSocket): void {
+    socket.terminate();
+    if (!this.#closed && !this.#spare) this.#openSpare();
+  }
+
   override async close(): Promise<void> {
     this.#closed = true;
     const socket = await this.#spare?.catch(() => undefined);
     this.#spare = undefined;
     if (socket?.readyState === socket?.OPEN) socket?.send('{"type":"Close"}');
     socket?.close();
+  }
+
+  #openSpare(): void {
+    const spare = this.#open();
+    this.#spare = spare;
+    // The next reply tries again.
+    spare.catch(() => this.#spare === spare && (this.#spare = undefined));
   }
 
   #open(): Promise<WebSocket> {
@@ -108,8 +119,9 @@ class DeepgramSpeech extends tts.SynthesizeStream {
       throw new APIError('Deepgram stopped in mid-speech', { retryable: false });
     } finally {
       replies.stop();
-      // After an interruption audio of this reply is still on its way: not for the next one.
       if (replies.complete()) this.#tts.returnSocket(socket);
+      // Audio of this reply is still on its way: not for the next one.
+      else if (this.abortSignal.aborted) this.#tts.replaceSocket(socket);
       else socket.terminate();
     }
     if (!this.queue.closed) this.queue.put(tts.SynthesizeStream.END_OF_STREAM);
@@ -138,9 +150,9 @@ class DeepgramSpeech extends tts.SynthesizeStream {
       flush();
     };
     do {
-      const sentence = sent === 0 ? SENTENCE_END.exec(this.#text) : null;
       // Once, not at every sentence: Deepgram allows 20 flushes a minute.
-      if (sentence && sentence.index >= MIN_FIRST_SENTENCE) say(sentence.index + 1);
+      const sentence = sent === 0 && FIRST_SENTENCE.exec(this.#text);
+      if (sentence) say(sentence[0].length);
     } while ((await this.#read(text)) && !this.abortSignal.aborted);
     if (!this.abortSignal.aborted) say(this.#text.length);
   }

@@ -1,6 +1,6 @@
 import { DisconnectReason } from '@livekit/rtc-node';
-import { expect, test } from 'vitest';
-import { fromCallerLeft, fromRoomDisconnect } from './ending.ts';
+import { expect, test, vi } from 'vitest';
+import { fromCallerLeft, fromFailure, fromRoomDisconnect } from './ending.ts';
 
 test.each([
   // reason, sip.callStatus when leaving, who, why
@@ -11,7 +11,8 @@ test.each([
   [DisconnectReason.USER_REJECTED, 'dialing', 'caller', 'rejected'],
   [DisconnectReason.USER_UNAVAILABLE, 'dialing', 'carrier', 'no_answer'],
   [DisconnectReason.SIP_TRUNK_FAILURE, 'dialing', 'carrier', 'trunk_failure'],
-  [DisconnectReason.ROOM_DELETED, 'active', 'operator', 'operator_hangup'],
+  [DisconnectReason.ROOM_DELETED, 'active', 'operator', 'room_deleted'],
+  [DisconnectReason.PARTICIPANT_REMOVED, 'active', 'operator', 'operator_hangup'],
   [undefined, 'hangup', 'caller', 'caller_hangup'],
 ] as const)('the caller left with %s while %s', (reason, status, endedBy, endReason) => {
   expect(fromCallerLeft(reason, status)).toMatchObject({ endedBy, endReason });
@@ -24,4 +25,13 @@ test.each([
   [DisconnectReason.UNKNOWN_REASON, 'system', 'service_lost'],
 ] as const)('the room disconnected the agent: %s', (reason, endedBy, endReason) => {
   expect(fromRoomDisconnect(reason)).toMatchObject({ endedBy, endReason });
+});
+
+test('a job that cannot go on says why, and tells a caller who is there', async () => {
+  const signal = AbortSignal.timeout(0);
+  await vi.waitFor(() => expect(signal.aborted).toBe(true));
+  const broken = new Error('broken');
+  expect(fromFailure(signal.reason as Error, true).endReason).toBe('no_answer');
+  expect(fromFailure(broken, false).endReason).toBe('service_lost');
+  expect(fromFailure(broken, true)).toMatchObject({ endReason: 'unknown', farewell: 'trouble' });
 });

@@ -34,6 +34,7 @@ export function fromCallerLeft(
   const detail = reason === undefined ? 'unknown' : name(reason);
   switch (reason) {
     case DisconnectReason.ROOM_DELETED:
+      return { endedBy: 'operator', endReason: 'room_deleted', detail };
     case DisconnectReason.PARTICIPANT_REMOVED:
       return { endedBy: 'operator', endReason: 'operator_hangup', detail };
     case DisconnectReason.USER_REJECTED:
@@ -51,6 +52,14 @@ export function fromCallerLeft(
       }
       return { endedBy: 'caller', endReason: 'caller_hangup', detail };
   }
+}
+
+/** The job could not go on. `AbortSignal.timeout` throws TimeoutError: nobody came or answered. */
+export function fromFailure(error: Error, isConnected: boolean): Ending {
+  const detail = error.message;
+  if (!isConnected) return { endedBy: 'system', endReason: 'service_lost', detail };
+  if (error.name === 'TimeoutError') return { endedBy: 'system', endReason: 'no_answer', detail };
+  return { endedBy: 'system', endReason: 'unknown', detail, farewell: 'trouble' };
 }
 
 function name(reason: DisconnectReason): string {

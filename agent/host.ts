@@ -58,6 +58,7 @@ function init({ config }: Extract<ToHost, { type: 'init' }>): JobDependencies {
   for (const { agent, language } of config.lines) {
     const texts = Object.values(phrasesFor(language));
     if ('text' in agent.greeting) texts.unshift(agent.greeting.text);
+    else void warm(spokenTexts.recording(agent.greeting.wav), agent, log);
     void prepare(agent, texts, spokenTexts, log);
   }
   const reporter = createReporter({
@@ -78,27 +79,27 @@ async function prepare(
   spokenTexts: SpokenTexts,
   log: Logger,
 ): Promise<void> {
-  for (const text of texts) {
-    try {
-      await spokenTexts.samples(profile, text);
-    } catch (error) {
-      log.warn({ error, profile: profile.name }, 'a fixed text cannot be prepared');
-    }
-  }
+  for (const text of texts) await warm(spokenTexts.samples(profile, text), profile, log);
+}
+
+async function warm(samples: Promise<unknown>, { name }: AgentProfile, log: Logger): Promise<void> {
+  await samples.catch((error: unknown) =>
+    log.warn({ error, profile: name }, 'a fixed text cannot be prepared'),
+  );
 }
 
 async function run(job: JobInfo): Promise<void> {
   if (!deps) throw new Error('a job came before init');
   const abort = new AbortController();
   running.set(job.id, abort);
-  try {
   const runningJobs = new RunningJobs(deps.config.dataDir);
   runningJobs.begin(job);
+  try {
     await runJob(job, deps, abort.signal);
   } finally {
     running.delete(job.id);
-    send({ type: 'jobEnded', jobId: job.id });
     runningJobs.end(job.id);
+    send({ type: 'jobEnded', jobId: job.id });
     if (!process.connected) await exitWhenIdle();
   }
 }

@@ -9,7 +9,7 @@ import type { Config, Line } from '../config/config.ts';
 import { CallAgent } from './call-agent.ts';
 import { callStatus, chooseLine, isResumed, waitForAnswer, waitForCaller } from './caller.ts';
 import { reportConversation, usageOf } from './conversation-reports.ts';
-import { fromCallerLeft, fromRoomDisconnect } from './ending.ts';
+import { fromCallerLeft, fromFailure, fromRoomDisconnect } from './ending.ts';
 import type { Ending } from './ending.ts';
 import { watchPatience } from './patience.ts';
 import { phrasesFor } from './phrases.ts';
@@ -17,7 +17,7 @@ import type { Phrases } from './phrases.ts';
 import type { Providers } from './providers.ts';
 import { listenToCaller, publishVoice } from './room-audio.ts';
 import { createSession } from './session.ts';
-import { asFrames, play, readWav } from './spoken-texts.ts';
+import { asFrames, play } from './spoken-texts.ts';
 import type { SpokenTexts } from './spoken-texts.ts';
 import { endCallTool } from './tools.ts';
 
@@ -70,6 +70,7 @@ class Job {
   readonly #over = new AbortController();
   #speaker: voice.ParticipantAudioOutput | undefined;
   #session: voice.AgentSession | undefined;
+  #caller: RemoteParticipant | undefined;
   #line: Line | undefined;
 
   constructor(info: JobInfo, deps: JobDependencies) {
@@ -94,11 +95,7 @@ class Job {
     } catch (error) {
       if (!this.#over.signal.aborted) {
         this.#log.error({ error }, 'the call failed');
-        this.#end({
-          endedBy: 'system',
-          endReason: this.#room.isConnected ? 'no_answer' : 'service_lost',
-          detail: (error as Error).message,
-        });
+        this.#end(fromFailure(error as Error, this.#room.isConnected));
       }
     }
     const ending = await this.#ended.promise;
@@ -120,8 +117,9 @@ class Job {
     const { url, token } = this.#info;
     this.#room.on(RoomEvent.Disconnected, (reason) => this.#end(fromRoomDisconnect(reason)));
     await this.#room.connect(url, token, { autoSubscribe: true, dynacast: false });
-    this.#speaker = publishVoice(this.#room, this.#over.signal, this.#log);
+    this.#speaker = publishVoice(this.#room, this.#log);
     const caller = await waitForCaller(this.#room, this.#within(CALLER_TIMEOUT_MS));
+    this.#caller = caller;
     if (caller.sid) this.#call.participantSid = caller.sid;
     const sipCallId = caller.attributes['sip.callID'];
     if (sipCallId) this.#call.sipCallId = sipCallId;
@@ -165,14 +163,15 @@ class Job {
     await this.#greet(session, line);
     await this.#ended.promise;
   }
+
+  async #greet(session: voice.AgentSession, line: Line): Promise<void> {
     if (isResumed(this.#info.metadata)) {
       return this.#say(session, phrasesFor(line.language).resumed);
     }
-
-  async #greet(session: voice.AgentSession, line: Line): Promise<void> {
     const { greeting } = line.agent;
     if ('text' in greeting) return this.#say(session, greeting.text);
-    session.say('(the recorded greeting)', { audio: asFrames(await readWav(greeting.wav)) });
+    const recording = await this.#deps.spokenTexts.recording(greeting.wav);
+    session.say('(the recorded greeting)', { audio: asFrames(recording) });
   }
 
   /** A text that is the same in every call: its audio is there already, whatever the TTS does. */
@@ -228,8 +227,10 @@ class Job {
 
   async #bid(farewell: keyof Phrases): Promise<void> {
     const { spokenTexts } = this.#deps;
-    if (!this.#line || !this.#speaker) return;
+    if (!this.#line || !this.#speaker || !this.#caller) return;
     try {
+      // What is said before the phone is answered nobody hears.
+      await waitForAnswer(this.#room, this.#caller, AbortSignal.timeout(FAREWELL_TIMEOUT_MS));
       const text = phrasesFor(this.#line.language)[farewell];
       const samples = await spokenTexts.samples(this.#line.agent, text);
       await play(samples, this.#speaker, FAREWELL_TIMEOUT_MS);

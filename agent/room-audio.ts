@@ -9,7 +9,7 @@ import { Speaker } from './speaker.ts';
 const PLAYOUT_QUEUE_MS = 200;
 
 /** Publishes at once: the ingress answers the phone when this track is live. */
-export function publishVoice(room: Room, signal: AbortSignal, log: Logger): Speaker {
+export function publishVoice(room: Room, log: Logger): Speaker {
   const speaker = new Speaker(room, {
     sampleRate: TTS_SAMPLE_RATE,
     numChannels: 1,
@@ -20,6 +20,8 @@ export function publishVoice(room: Room, signal: AbortSignal, log: Logger): Spea
       red: false, // between servers, not over a radio link
     }),
   });
+  // Not ended with the call, which may fail before the track is there and has a farewell to say.
+  const { signal } = new AbortController();
   speaker.start(signal).catch((error: unknown) => log.error({ error }, 'the voice track failed'));
   return speaker;
 }

@@ -14,8 +14,9 @@ import { TTS_SAMPLE_RATE } from './providers.ts';
 const FRAME_SAMPLES = TTS_SAMPLE_RATE / 20;
 
 /**
- * Texts that are the same in every call (greetings, goodbyes), synthesised once per voice and kept
- * in memory and in the data folder, so that a caller is greeted without waiting for the TTS.
+ * What is the same in every call: texts (greetings, goodbyes), synthesised once per voice and kept
+ * in memory and in the data folder, so that a caller is greeted without waiting for the TTS; and
+ * recordings.
  */
 export class SpokenTexts {
   readonly #folder: string;
@@ -40,12 +41,26 @@ export class SpokenTexts {
     return made;
   }
 
+  /** PCM of a WAV file at `TTS_SAMPLE_RATE`; resampled once, which takes 10 ms a second. */
+  recording(file: string): Promise<Int16Array> {
+    const known = this.#samples.get(file);
+    if (known) return known;
+    const read = readWav(file);
+    this.#samples.set(file, read);
+    read.catch(() => this.#samples.delete(file));
+    return read;
+  }
+
   async #load(file: string, profile: AgentProfile, text: string): Promise<Int16Array> {
     const saved = await readFile(file).catch(() => undefined);
     if (saved) return new Int16Array(new Uint8Array(saved).buffer);
     const voice = this.#makeVoice(profile);
-    const samples = await synthesise(text, voice);
-    await voice.close();
+    let samples: Int16Array;
+    try {
+      samples = await synthesise(text, voice);
+    } finally {
+      await voice.close();
+    }
     await mkdir(this.#folder, { recursive: true });
     const temporary = `${file}.${process.pid}`;
     await writeFile(temporary, new Uint8Array(samples.buffer));
@@ -80,8 +95,7 @@ function* frames(samples: Int16Array): Generator<AudioFrame> {
   }
 }
 
-/** PCM at `TTS_SAMPLE_RATE` of any WAV file. */
-export async function readWav(file: string): Promise<Int16Array> {
+async function readWav(file: string): Promise<Int16Array> {
   // oxlint-disable-next-line import/no-named-as-default-member -- as above
   const wav = new wavefile.WaveFile(await readFile(file));
   wav.toBitDepth('16');

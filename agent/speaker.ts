@@ -1,0 +1,21 @@
+import { voice } from '@livekit/agents';
+
+/** The agent's voice in the room; knows whether a sound of the caller's has made it pause. */
+export class Speaker extends voice.ParticipantAudioOutput {
+  #paused = false;
+
+  /** In mid-speech, until the sound turns out to be words (then it stops) or nothing. */
+  get paused(): boolean {
+    return this.#paused;
+  }
+
+  override pause(): void {
+    this.#paused = true;
+    super.pause();
+  }
+
+  override resume(): void {
+    this.#paused = false;
+    super.resume();
+  }
+}
