@@ -1,0 +1,201 @@
+import type { Kysely } from 'kysely';
+import { ulid } from 'ulid';
+import type { Call } from './call.ts';
+import type { CallEvent } from './events.ts';
+import type { NewPublicEventRow, PublicEventRow } from './outbox-schema.ts';
+import type { Fact, PublicEvent, PublicEventType } from './public-events.ts';
+import { factsOf, matchesType } from './public-events.ts';
+import type { LedgerSchema } from './schema.ts';
+
+type Db = Kysely<LedgerSchema>;
+
+/** Rows per statement; SQLite takes 32,766 parameters. */
+const MAX_ROWS = 500;
+
+/** What one transaction does to the records. */
+export interface CallChanges {
+  /** The record was stored, as it is now. */
+  saved(call: Call): void;
+  /** The event is one of the call's from now on. */
+  happened(callId: string, event: CallEvent): void;
+  /** Its events have turned out to be another call's, and its record is gone. */
+  emptied(callId: string): void;
+  readonly calls: ReadonlyMap<string, Call | undefined>;
+  readonly events: ReadonlyMap<string, readonly CallEvent[]>;
+}
+
+export function createCallChanges(): CallChanges {
+  const calls = new Map<string, Call | undefined>();
+  const events = new Map<string, readonly CallEvent[]>();
+  return {
+    calls,
+    events,
+    happened: (callId, event) => events.set(callId, [...(events.get(callId) ?? []), event]),
+    saved: (call) => calls.set(call.id, call),
+    emptied: (callId) => calls.set(callId, undefined),
+  };
+}
+
+/**
+ * Writes what the changes have to tell and the deliveries that follow from it. The last thing that
+ * a transaction does. How many were written.
+ *
+ * @param lock makes this the only transaction that publishes until it ends. PostgreSQL hands out
+ *   an identity before the commit, so without it a reader could see position 8 before 7 and, when
+ *   it resumes after 8, never see 7. A lock costs less than any rule about settled positions; it
+ *   is taken last, when all rows are locked already, so that nobody can wait in a circle.
+ */
+export async function publishChanges(
+  tx: Db,
+  changes: CallChanges,
+  lock?: (tx: Db) => Promise<void>,
+): Promise<number> {
+  const told = await tellings(tx, [...changes.calls.keys()]);
+  const rows: NewPublicEventRow[] = [];
+  for (const [callId, call] of changes.calls) {
+    const before = told.get(callId);
+    // Of a call that came to nothing only those are told who have heard of it.
+    const happened = changes.events.get(callId);
+    const facts = call ? factsOf(call, happened) : before ? [withdrawn()] : [];
+    let sequence = before?.last ?? 0;
+    for (const { key, type, timestamp, data } of facts) {
+      if (before?.keys.has(key)) continue;
+      sequence += 1;
+      rows.push({
+        id: `evt_${ulid()}`,
+        ...{ type, callId, sequence, key, timestamp },
+        data: JSON.stringify(data()),
+      });
+    }
+  }
+  if (rows.length === 0) return 0;
+  await lock?.(tx);
+  await insertEvents(tx, rows);
+  return rows.length;
+}
+
+function withdrawn(): Fact {
+  const timestamp = new Date().toISOString();
+  return { key: 'call.withdrawn', type: 'call.withdrawn', timestamp, data: () => ({}) };
+}
+
+interface Told {
+  readonly keys: Set<string>;
+  last: number;
+}
+
+/** What has been told of these calls already. */
+async function tellings(tx: Db, callIds: readonly string[]): Promise<ReadonlyMap<string, Told>> {
+  const told = new Map<string, Told>();
+  for (const ids of chunks(callIds)) {
+    const rows = await tx
+      .selectFrom('publicEvents')
+      .select(['callId', 'key', 'sequence'])
+      .where('callId', 'in', ids)
+      .execute();
+    for (const { callId, key, sequence } of rows) {
+      if (callId === null) continue;
+      const known = told.get(callId) ?? { keys: new Set<string>(), last: 0 };
+      known.keys.add(key);
+      known.last = Math.max(known.last, sequence ?? 0);
+      told.set(callId, known);
+    }
+  }
+  return told;
+}
+
+/** Into the log, with a delivery to every endpoint that wants it. */
+export async function insertEvents(tx: Db, rows: readonly NewPublicEventRow[]): Promise<void> {
+  if (rows.length === 0) return;
+  const endpoints = await tx
+    .selectFrom('endpoints')
+    .select(['id', 'events'])
+    .where('disabledAt', 'is', null)
+    .execute();
+  const wanted = endpoints.map(({ id, events }) => ({
+    id,
+    events: JSON.parse(events) as string[],
+  }));
+  for (const some of chunks(rows)) {
+    const inserted = await tx
+      .insertInto('publicEvents')
+      .values(some)
+      .returning(['position', 'id', 'type', 'callId'])
+      .execute();
+    for (const { id: endpointId, events } of wanted) {
+      await deliverTo(
+        tx,
+        endpointId,
+        inserted.filter(({ type }) => matchesType(type, events)),
+      );
+    }
+  }
+}
+
+/** Queues the events for the endpoint. The deliveries' ids. */
+export async function deliverTo(
+  tx: Db,
+  endpointId: string,
+  events: readonly Pick<PublicEventRow, 'position' | 'id' | 'callId'>[],
+): Promise<readonly string[]> {
+  if (events.length === 0) return [];
+  const createdAt = new Date().toISOString();
+  const deliveries = events.map(({ position, callId, id }) => ({
+    id: `dlv_${ulid()}`,
+    endpointId,
+    stream: callId ?? id,
+    position,
+    state: 'pending' as const,
+    attempts: 0,
+    createdAt,
+  }));
+  await tx.insertInto('deliveries').values(deliveries).execute();
+  await holdStreams(tx, endpointId, [...new Set(deliveries.map(({ stream }) => stream))]);
+  return deliveries.map(({ id }) => id);
+}
+
+/**
+ * Makes the streams that are not there, and holds them all until the transaction ends: a sender
+ * that is about to finish a stream sees what was added to it, or waits until it does.
+ */
+export async function holdStreams(
+  tx: Db,
+  endpointId: string,
+  streams: readonly string[],
+): Promise<void> {
+  const nextAt = new Date().toISOString();
+  await tx
+    .insertInto('streams')
+    .values(streams.map((stream) => ({ endpointId, stream, nextAt })))
+    .onConflict((conflict) =>
+      conflict
+        .columns(['endpointId', 'stream'])
+        .doUpdateSet({ stream: (eb) => eb.ref('excluded.stream') }),
+    )
+    .execute();
+}
+
+/** Of something that concerns no call. */
+export function eventRow(type: PublicEventType, data: object): NewPublicEventRow {
+  const id = `evt_${ulid()}`;
+  return {
+    ...{ id, type, callId: null, sequence: null, key: id },
+    timestamp: new Date().toISOString(),
+    data: JSON.stringify(data),
+  };
+}
+
+export function publicEventOf(row: PublicEventRow): PublicEvent {
+  const { id, type, callId, sequence, timestamp } = row;
+  return {
+    position: Number(row.position),
+    ...{ id, type, callId, sequence, timestamp },
+    data: JSON.parse(row.data) as PublicEvent['data'],
+  };
+}
+
+function* chunks<T>(items: readonly T[]): Generator<readonly T[]> {
+  for (let start = 0; start < items.length; start += MAX_ROWS) {
+    yield items.slice(start, start + MAX_ROWS);
+  }
+}

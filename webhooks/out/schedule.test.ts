@@ -1,0 +1,49 @@
+import { describe, expect, test } from 'vitest';
+import { RETRY_AFTER_MS, judge, parseRetryAfter } from './schedule.ts';
+
+const NOW = new Date('2026-11-20T10:00:00.000Z');
+const after = (ms: number) => new Date(NOW.getTime() + ms);
+
+describe('judge', () => {
+  test('2xx is delivered; all else, redirects too, is tried again', () => {
+    expect(judge({ status: 204 }, 0, NOW, 0)).toEqual({ type: 'delivered' });
+    for (const status of [undefined, 301, 307, 400, 404, 500]) {
+      expect(judge({ status }, 0, NOW, 0)).toEqual({
+        type: 'retry',
+        at: after(5_000),
+        counts: true,
+      });
+    }
+  });
+
+  test('ten tries in three days, each a little later than the schedule says', () => {
+    const total = RETRY_AFTER_MS.reduce((sum, ms) => sum + ms, 0);
+    expect(RETRY_AFTER_MS).toHaveLength(9);
+    expect(total / 3_600_000).toBeCloseTo(75.6, 1);
+    for (const [attempts, ms] of RETRY_AFTER_MS.entries()) {
+      expect(judge({ status: 500 }, attempts, NOW, 1)).toMatchObject({ at: after(ms * 1.1) });
+    }
+    expect(judge({ status: 500 }, RETRY_AFTER_MS.length, NOW, 0)).toEqual({ type: 'dead' });
+  });
+
+  test('410 is for good', () => {
+    expect(judge({ status: 410, retryAfterMs: 1 }, 0, NOW, 0)).toEqual({ type: 'gone' });
+  });
+
+  test('429 and 503 say when, within bounds, and the schedule stays where it is', () => {
+    const pause = (status: number, retryAfterMs: number) =>
+      judge({ status, retryAfterMs }, 3, NOW, 0);
+    expect(pause(429, 90_000)).toEqual({ type: 'retry', at: after(90_000), counts: false });
+    expect(pause(503, 0)).toMatchObject({ at: after(1_000) });
+    expect(pause(503, 1e12)).toMatchObject({ at: after(24 * 3_600_000) });
+    expect(pause(500, 90_000)).toMatchObject({ at: after(RETRY_AFTER_MS[3]), counts: true });
+  });
+});
+
+test('Retry-After is seconds or a date', () => {
+  expect(parseRetryAfter('120', NOW)).toBe(120_000);
+  expect(parseRetryAfter('Fri, 20 Nov 2026 10:01:00 GMT', NOW)).toBe(60_000);
+  expect(parseRetryAfter('Fri, 20 Nov 2026 09:00:00 GMT', NOW)).toBe(0);
+  expect(parseRetryAfter('soon', NOW)).toBeUndefined();
+  expect(parseRetryAfter(undefined, NOW)).toBeUndefined();
+});
