@@ -113,16 +113,6 @@ export interface Line {
   /** BCP 47, e.g. `en`, `ru`. */
   readonly language: string;
   readonly agent: AgentProfile;
-}
-
-export interface AgentProfile {
-  readonly name: string;
-  /** Hash of the profile's content, so that a call's record says which version answered. */
-  readonly version: string;
-  readonly instructions: string;
-  readonly greeting: { readonly text: string } | { readonly wav: string };
-  readonly stt: {
-    readonly provider: 'deepgram';
   /** Who serves a caller whom no agent of ours does; undefined: the caller is told, or released. */
   readonly fallback?: Fallback | undefined;
 }
@@ -133,6 +123,16 @@ export interface Fallback {
   readonly agent?: string | undefined;
   /** E.164 of a person; the trunk must allow transfers (SIP REFER). */
   readonly number?: string | undefined;
+}
+
+export interface AgentProfile {
+  readonly name: string;
+  /** Hash of the profile's content, so that a call's record says which version answered. */
+  readonly version: string;
+  readonly instructions: string;
+  readonly greeting: { readonly text: string } | { readonly wav: string };
+  readonly stt: {
+    readonly provider: 'deepgram';
     readonly model: string;
     /** Silence after which the STT ends a turn, ms. */
     readonly endpointingMs: number;

@@ -1,36 +1,32 @@
-import type { Logger } from 'pino';
-import type { Call, Leg } from '../calls/call.ts';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Call } from '../calls/call.ts';
 import type { CallEvent } from '../calls/events.ts';
 import type { Ledger, Recorded } from '../calls/ledger.ts';
-import type { Line } from '../config/config.ts';
-import type { LiveKitActions, LiveKitRooms } from './livekit-rooms.ts';
-import type { LiveKitParticipant } from './livekit-webhook.ts';
-import type { RescuePlan } from './rescue-plan.ts';
+import type { Fallback, Line } from '../config/config.ts';
+import type { RescueDeps, RescueOutcome } from './rescue-caller.ts';
+import { clearRoom, rescueCaller } from './rescue-caller.ts';
 import { planClearing, planRescue } from './rescue-plan.ts';
 
 /** Reports of one end arrive together. */
 const GATHER_MS = 100;
+/** When a caller who has just come is looked at: before anything is due. */
+const ARRIVAL_MS = 2_500;
 /** When the room is not as the record says, the reconciler has it right by then. */
 const LOOK_AGAIN_MS = 5_000;
+/** A transfer rings for longer; what came of it is recorded by nobody then. */
+const CLOSE_WAIT_MS = 5_000;
 /** LiveKit did not answer. */
 const RETRY_MS = 2_000;
 
-export interface RescuerOptions {
+export interface RescuerOptions extends RescueDeps {
   readonly ledger: Pick<Ledger, 'call' | 'record' | 'openCalls'>;
-  readonly livekit: LiveKitRooms & LiveKitActions;
   readonly lines: readonly Line[];
-  /** Our agents' name. */
-  readonly agentName: string;
-  readonly log: Pick<Logger, 'info' | 'warn'>;
-  /** Told of each step that was taken, e.g. to count it. */
-  readonly onStep?: (step: string, reason: string) => void;
 }
 
 /**
  * Sees to it that no caller stays in a room without an agent, and no agent in a room without a
  * caller. What is due follows from the record (`rescue-plan.ts`), so nothing is lost when the
- * service is started anew; timers only say when to look next. Every step is recorded before it is
- * taken: of several call services the one that recorded it takes it.
+ * service is started anew; timers only say when to look next.
  */
 export class Rescuer {
   readonly #options: RescuerOptions;
@@ -48,8 +44,7 @@ export class Rescuer {
       const event = events[index];
       if (callId === undefined || outcome === 'late' || event === undefined) continue;
       if (isAlarm(event)) this.#lookIn(callId, GATHER_MS);
-      else if (isArrival(event) && !this.#timers.has(callId))
-        this.#lookIn(callId, LOOK_AGAIN_MS / 2);
+      else if (isArrival(event) && !this.#timers.has(callId)) this.#lookIn(callId, ARRIVAL_MS);
     }
   }
 
@@ -61,12 +56,17 @@ export class Rescuer {
     }
   }
 
-  /** Takes no further step; resolves when those under way are done. */
+  /** Takes no further step; resolves when those under way are done, or last for too long. */
   async close(): Promise<void> {
     this.#closed = true;
     for (const timer of this.#timers.values()) clearTimeout(timer);
     this.#timers.clear();
-    await Promise.all(this.#running.values());
+    const limit = new AbortController();
+    await Promise.race([
+      Promise.all(this.#running.values()),
+      delay(CLOSE_WAIT_MS, undefined, { signal: limit.signal }).catch(() => undefined),
+    ]);
+    limit.abort();
   }
 
   #lookIn(callId: string, ms: number): void {
@@ -109,180 +109,29 @@ export class Rescuer {
     if (call === undefined || due === undefined) return undefined;
     const wait = due - Date.now();
     if (wait > 0) return wait;
-    const plan = this.#plan(call);
-    return plan === undefined ? this.#clear(call) : this.#rescue(call, plan);
+    const fallback = this.#fallbackOf(call);
+    const plan = planRescue(call, fallback);
+    if (plan === undefined) {
+      await clearRoom(this.#options, call);
+      return undefined;
+    }
+    return AGAIN_MS[await rescueCaller(this.#options, call, plan, fallback)];
   }
 
   #dueAt(call: Call): number | undefined {
-    return this.#plan(call)?.dueAt ?? planClearing(call);
+    return planRescue(call, this.#fallbackOf(call))?.dueAt ?? planClearing(call);
   }
 
-  #plan(call: Call): RescuePlan | undefined {
-    return planRescue(call, this.#lineOf(call)?.fallback);
-  }
-
-  #lineOf(call: Call): Line | undefined {
-    return this.#options.lines.find(({ name }) => name === call.line);
-  }
-
-  async #rescue(call: Call, plan: RescuePlan): Promise<number | undefined> {
-    const { livekit, log } = this.#options;
-    const room = call.room?.name;
-    if (room === undefined) return LOOK_AGAIN_MS;
-    const people = await livekit.participants(room);
-    const caller = people.find((one) => isLeg(plan.caller, one));
-    const ghosts = people.filter((one) => isGhost(call, one));
-    // Whoever speaks with the caller: an agent that we have not heard of, another leg, a person.
-    const company = people.some((one) => one !== caller && !ghosts.includes(one) && speaks(one));
-    if (caller?.identity === undefined || company) return LOOK_AGAIN_MS;
-    const all = await livekit.dispatches(room);
-    const dispatches = all.filter(({ agentName }) => this.#isOurs(call, agentName));
-    // LiveKit may serve others than us: what is nobody's of ours is left alone.
-    const wasOurs = call.agents.some(({ name }) => name !== undefined && this.#isOurs(call, name));
-    if (dispatches.length === 0 && !wasOurs && plan.caller.invitedAt === undefined) {
-      return undefined;
-    }
-
-    const step = { ...plan, room, identity: caller.identity };
-    if (!(await this.#claim(call, step))) return LOOK_AGAIN_MS / 2;
-    log.warn({ callId: call.id, step: plan.step, reason: plan.reason }, 'a caller has no agent');
-    this.#options.onStep?.(plan.step, plan.reason);
-    try {
-      await Promise.all(
-        ghosts.map(({ identity = '' }) => this.#remove(call, room, identity, 'agent_lost')),
-      );
-      // An agent that comes late must not meet the one that is sent for now.
-      await Promise.all(dispatches.map(({ id }) => livekit.deleteDispatch(room, id)));
-      await this.#take(call, step, dispatches[0]?.metadata);
-    } catch (error) {
-      log.warn({ err: error, callId: call.id, step: plan.step }, 'a step for the caller failed');
-      await this.#record(call, step, `${plan.id}:failed`, {
-        type: 'rescue.failed',
-        data: { reason: plan.reason, agents: plan.agents, detail: (error as Error).message },
-      });
-    }
-    return GATHER_MS;
-  }
-
-  #isOurs(call: Call, agentName: string): boolean {
-    return (
-      agentName === this.#options.agentName || agentName === this.#lineOf(call)?.fallback?.agent
-    );
-  }
-
-  /** True for the one that may take the step. */
-  async #claim(call: Call, step: Step): Promise<boolean> {
-    const { reason, agents } = step;
-    const { agent, number } = this.#lineOf(call)?.fallback ?? {};
-    const data = { reason, agents };
-    switch (step.step) {
-      case 'dispatch': {
-        const { agentName } = this.#options;
-        return this.#record(call, step, step.id, {
-          type: 'rescue.dispatched',
-          data: { ...data, agentName },
-        });
-      }
-      case 'agent':
-      case 'number': {
-        const target =
-          step.step === 'agent' ? { agentName: agent ?? '' } : { number: number ?? '' };
-        return this.#record(call, step, step.id, {
-          type: 'rescue.fallback',
-          data: { ...data, ...target },
-        });
-      }
-      case 'release':
-        return this.#record(call, step, step.id, { type: 'rescue.released', data });
-      default:
-        return step.step satisfies never;
-    }
-  }
-
-  async #take(call: Call, step: Step, metadata: string | undefined): Promise<void> {
-    const { livekit, agentName } = this.#options;
-    const { agent, number } = this.#lineOf(call)?.fallback ?? {};
-    switch (step.step) {
-      case 'dispatch':
-        return livekit.dispatch(step.room, agentName, resuming(call, metadata));
-      case 'agent':
-        return livekit.dispatch(step.room, agent ?? agentName, resuming(call, metadata));
-      case 'number':
-        await livekit.transfer(step.room, step.identity, number ?? '');
-        await this.#record(call, step, `${step.id}:transferred`, {
-          type: 'rescue.transferred',
-          data: { reason: step.reason, agents: step.agents },
-        });
-        return;
-      case 'release':
-        return livekit.deleteRoom(step.room);
-      default:
-        return step.step satisfies never;
-    }
-  }
-
-  /** Its caller has gone, and the room is still there. */
-  async #clear(call: Call): Promise<number | undefined> {
-    const { livekit, log } = this.#options;
-    const room = call.room?.name;
-    if (room === undefined) return undefined;
-    const people = await livekit.participants(room);
-    const known = people.some((one) => call.agents.some((agent) => isAgent(agent, one)));
-    if (!known || people.some(({ kind }) => kind !== 'AGENT')) return undefined;
-    for (const { identity = '' } of people) await this.#remove(call, room, identity, 'caller_gone');
-    await livekit.deleteRoom(room);
-    log.info({ callId: call.id }, 'an agent was left behind by its caller');
-    return undefined;
-  }
-
-  async #remove(
-    call: Call,
-    room: string,
-    identity: string,
-    reason: 'agent_lost' | 'caller_gone',
-  ): Promise<void> {
-    await this.#options.livekit.removeParticipant(room, identity);
-    await this.#record(call, { caller: call.legs[0] }, `removed:${call.room?.sid}:${identity}`, {
-      type: 'rescue.removed',
-      data: { reason, identity },
-    });
-  }
-
-  /** False when it was recorded already. */
-  async #record(
-    call: Call,
-    { caller }: { readonly caller: Leg | undefined },
-    id: string,
-    body: RescueBody,
-  ): Promise<boolean> {
-    const event: CallEvent = {
-      id,
-      source: 'reconciler',
-      at: new Date().toISOString(),
-      correlation: {
-        ...(call.room?.sid !== undefined && { roomSid: call.room.sid }),
-        ...(caller?.sipCallId !== undefined && { sipCallId: caller.sipCallId }),
-        ...(caller?.stays[0] && { participantSid: caller.stays[0].participantSid }),
-      },
-      ...body,
-    };
-    const [recorded] = await this.#options.ledger.record([event]);
-    return recorded?.outcome !== 'duplicate';
+  #fallbackOf(call: Call): Fallback | undefined {
+    return this.#options.lines.find(({ name }) => name === call.line)?.fallback;
   }
 }
 
-type RescueEvent = Extract<CallEvent, { type: `rescue.${string}` }>;
-type RescueBody = RescueEvent extends infer E
-  ? E extends RescueEvent
-    ? Pick<E, 'type' | 'data'>
-    : never
-  : never;
-
-interface Step extends RescuePlan {
-  readonly room: string;
-  /** The caller's. */
-  readonly identity: string;
-}
+const AGAIN_MS: Readonly<Record<RescueOutcome, number | undefined>> = {
+  taken: GATHER_MS,
+  elsewhere: LOOK_AGAIN_MS,
+  not_ours: undefined,
+};
 
 function isAlarm({ type, data }: CallEvent): boolean {
   return type === 'agent.ended' || (type === 'participant.left' && data.kind === 'agent');
@@ -290,40 +139,4 @@ function isAlarm({ type, data }: CallEvent): boolean {
 
 function isArrival({ type, data }: CallEvent): boolean {
   return type === 'participant.joined' && data.kind === 'sip';
-}
-
-function isLeg({ sipCallId, stays }: Leg, { sid, attributes, kind }: LiveKitParticipant): boolean {
-  if (kind !== 'SIP') return false;
-  if (stays.some(({ participantSid }) => participantSid === sid)) return true;
-  return sipCallId !== undefined && attributes?.['sip.callID'] === sipCallId;
-}
-
-function isAgent(
-  { participantSid, jobId }: Call['agents'][number],
-  { sid, identity }: LiveKitParticipant,
-): boolean {
-  return participantSid === sid || (jobId !== undefined && identity === `agent-${jobId}`);
-}
-
-/** LiveKit takes some 20 s to notice that a process is gone; its worker has told us at once. */
-function isGhost(call: Call, participant: LiveKitParticipant): boolean {
-  if (participant.kind !== 'AGENT') return false;
-  return call.agents.some((agent) => agent.endedAt !== undefined && isAgent(agent, participant));
-}
-
-/** Not who only listens in. */
-function speaks({ kind, isPublisher }: LiveKitParticipant): boolean {
-  return kind === 'SIP' || kind === 'AGENT' || isPublisher === true;
-}
-
-/** The dispatch as it was; an agent that follows another one says so instead of greeting. */
-function resuming(call: Call, metadata: string | undefined): string {
-  const base = metadata || JSON.stringify({ line: call.line, called: call.to });
-  if (call.inProgressAt === undefined) return base;
-  try {
-    const dispatch: unknown = JSON.parse(base);
-    return JSON.stringify({ ...(dispatch as object), resumed: true });
-  } catch {
-    return base; // another system's
-  }
 }

@@ -1,0 +1,224 @@
+import type { Logger } from 'pino';
+import type { Call, Leg } from '../calls/call.ts';
+import type { CallEvent } from '../calls/events.ts';
+import type { Ledger } from '../calls/ledger.ts';
+import type { LiveKitActions, LiveKitRooms } from './livekit-rooms.ts';
+import type { LiveKitParticipant } from './livekit-webhook.ts';
+import type { Fallback } from '../config/config.ts';
+import type { RescuePlan } from './rescue-plan.ts';
+
+export interface RescueDeps {
+  readonly ledger: Pick<Ledger, 'record'>;
+  readonly livekit: LiveKitRooms & LiveKitActions;
+  /** Our agents' name. */
+  readonly agentName: string;
+  readonly log: Pick<Logger, 'info' | 'warn'>;
+  /** Told of each step that is taken, e.g. to count it. */
+  readonly onStep?: (step: string, reason: string) => void;
+}
+
+/**
+ * - `taken`: the plan's step, by us
+ * - `elsewhere`: the room is not as the record says, or another call service has taken the step
+ * - `not_ours`: none of our agents was ever sent there
+ */
+export type RescueOutcome = 'taken' | 'elsewhere' | 'not_ours';
+
+/**
+ * Takes the step that is due, if LiveKit too says that the caller is alone. It is recorded before
+ * it is taken: of several call services the one that recorded it takes it. Rejects when LiveKit or
+ * the ledger does not answer beforehand; what fails afterwards is recorded.
+ */
+export async function rescueCaller(
+  deps: RescueDeps,
+  call: Call,
+  plan: RescuePlan,
+  fallback: Fallback | undefined,
+): Promise<RescueOutcome> {
+  const { livekit, agentName, log } = deps;
+  const room = call.room?.name;
+  if (room === undefined) return 'elsewhere';
+  const people = await livekit.participants(room);
+  const caller = people.find((one) => isLeg(plan.caller, one));
+  const ghosts = people.filter((one) => isGhost(call, one));
+  // Whoever speaks with the caller: an agent that we have not heard of, another leg, a person.
+  const company = people.some((one) => one !== caller && !ghosts.includes(one) && speaks(one));
+  if (caller?.identity === undefined || company) return 'elsewhere';
+
+  // LiveKit may serve others than us: what is nobody's of ours is left alone.
+  const isOurs = (name: string | undefined) => name === agentName || name === fallback?.agent;
+  const all = await livekit.dispatches(room);
+  const dispatches = all.filter((dispatch) => isOurs(dispatch.agentName));
+  const wasOurs = call.agents.some(({ name }) => name !== undefined && isOurs(name));
+  if (dispatches.length === 0 && !wasOurs && plan.caller.invitedAt === undefined) {
+    return 'not_ours';
+  }
+
+  const step: Step = { ...plan, fallback, room, identity: caller.identity };
+  if (!(await claim(deps, call, step))) return 'elsewhere';
+  log.warn({ callId: call.id, step: plan.step, reason: plan.reason }, 'a caller has no agent');
+  deps.onStep?.(plan.step, plan.reason);
+  try {
+    for (const { identity = '' } of ghosts) {
+      await removeAgent(deps, call, { room, identity, reason: 'agent_lost' });
+    }
+    // An agent that comes late must not meet the one that is sent for now.
+    await Promise.all(dispatches.map(({ id }) => livekit.deleteDispatch(room, id)));
+    await take(deps, call, step, dispatches[0]?.metadata);
+  } catch (error) {
+    log.warn({ err: error, callId: call.id, step: plan.step }, 'a step for the caller failed');
+    await recordStep(deps, call, plan.caller, `${plan.id}:failed`, {
+      type: 'rescue.failed',
+      data: { reason: plan.reason, agents: plan.agents, detail: (error as Error).message },
+    });
+  }
+  return 'taken';
+}
+
+/** Removes the agents that are alone in the call's room, and the room. */
+export async function clearRoom(deps: RescueDeps, call: Call): Promise<void> {
+  const { livekit, log } = deps;
+  const room = call.room?.name;
+  if (room === undefined) return;
+  const people = await livekit.participants(room);
+  const known = people.some((one) => call.agents.some((agent) => isAgent(agent, one)));
+  if (!known || people.some(({ kind }) => kind !== 'AGENT')) return;
+  for (const { identity = '' } of people) {
+    await removeAgent(deps, call, { room, identity, reason: 'caller_gone' });
+  }
+  await livekit.deleteRoom(room);
+  log.info({ callId: call.id }, 'an agent was left behind by its caller');
+}
+
+interface Step extends RescuePlan {
+  readonly fallback: Fallback | undefined;
+  readonly room: string;
+  /** The caller's. */
+  readonly identity: string;
+}
+
+/** True for the one that may take the step. */
+function claim(deps: RescueDeps, call: Call, step: Step): Promise<boolean> {
+  const { id, caller, reason, agents, fallback } = step;
+  return recordStep(deps, call, caller, id, bodyOf());
+
+  function bodyOf(): RescueBody {
+    const data = { reason, agents };
+    switch (step.step) {
+      case 'dispatch':
+        return { type: 'rescue.dispatched', data: { ...data, agentName: deps.agentName } };
+      case 'agent':
+        return { type: 'rescue.fallback', data: { ...data, agentName: fallback?.agent ?? '' } };
+      case 'number':
+        return { type: 'rescue.fallback', data: { ...data, number: fallback?.number ?? '' } };
+      case 'release':
+        return { type: 'rescue.released', data };
+      default:
+        return step.step satisfies never;
+    }
+  }
+}
+
+async function take(
+  deps: RescueDeps,
+  call: Call,
+  step: Step,
+  metadata: string | undefined,
+): Promise<void> {
+  const { livekit, agentName } = deps;
+  const { room, identity, fallback, reason, agents } = step;
+  switch (step.step) {
+    case 'dispatch':
+      return livekit.dispatch(room, agentName, resuming(call, metadata));
+    case 'agent':
+      return livekit.dispatch(room, fallback?.agent ?? '', resuming(call, metadata));
+    case 'number':
+      await livekit.transfer(room, identity, fallback?.number ?? '');
+      await recordStep(deps, call, step.caller, `${step.id}:transferred`, {
+        type: 'rescue.transferred',
+        data: { reason, agents },
+      });
+      return;
+    case 'release':
+      return livekit.deleteRoom(room);
+    default:
+      return step.step satisfies never;
+  }
+}
+
+async function removeAgent(
+  deps: RescueDeps,
+  call: Call,
+  { room, ...data }: { room: string; identity: string; reason: 'agent_lost' | 'caller_gone' },
+): Promise<void> {
+  await deps.livekit.removeParticipant(room, data.identity);
+  const id = `removed:${call.room?.sid}:${data.identity}`;
+  await recordStep(deps, call, call.legs[0], id, { type: 'rescue.removed', data });
+}
+
+type RescueEvent = Extract<CallEvent, { type: `rescue.${string}` }>;
+type RescueBody = RescueEvent extends infer E
+  ? E extends RescueEvent
+    ? Pick<E, 'type' | 'data'>
+    : never
+  : never;
+
+/** False when it was recorded already. */
+async function recordStep(
+  { ledger }: RescueDeps,
+  call: Call,
+  leg: Leg | undefined,
+  id: string,
+  body: RescueBody,
+): Promise<boolean> {
+  const { sipCallId, stays: [stay] = [] } = leg ?? {};
+  const event: CallEvent = {
+    id,
+    source: 'reconciler',
+    at: new Date().toISOString(),
+    correlation: {
+      ...(call.room?.sid !== undefined && { roomSid: call.room.sid }),
+      ...(sipCallId !== undefined && { sipCallId }),
+      ...(stay !== undefined && { participantSid: stay.participantSid }),
+    },
+    ...body,
+  };
+  const [recorded] = await ledger.record([event]);
+  return recorded?.outcome !== 'duplicate';
+}
+
+function isLeg({ sipCallId, stays }: Leg, { sid, attributes, kind }: LiveKitParticipant): boolean {
+  if (kind !== 'SIP') return false;
+  if (stays.some(({ participantSid }) => participantSid === sid)) return true;
+  return sipCallId !== undefined && attributes?.['sip.callID'] === sipCallId;
+}
+
+function isAgent(
+  { participantSid, jobId }: Call['agents'][number],
+  { sid, identity }: LiveKitParticipant,
+): boolean {
+  return participantSid === sid || (jobId !== undefined && identity === `agent-${jobId}`);
+}
+
+/** LiveKit takes some 20 s to notice that a process is gone; its worker has told us at once. */
+function isGhost(call: Call, participant: LiveKitParticipant): boolean {
+  if (participant.kind !== 'AGENT') return false;
+  return call.agents.some((agent) => agent.endedAt !== undefined && isAgent(agent, participant));
+}
+
+/** Not who only listens in. */
+function speaks({ kind, isPublisher }: LiveKitParticipant): boolean {
+  return kind === 'SIP' || kind === 'AGENT' || isPublisher === true;
+}
+
+/** The dispatch as it was; an agent that follows another one says so instead of greeting. */
+function resuming(call: Call, metadata: string | undefined): string {
+  const base = metadata || JSON.stringify({ line: call.line, called: call.to });
+  if (call.inProgressAt === undefined) return base;
+  try {
+    const dispatch: unknown = JSON.parse(base);
+    return JSON.stringify({ ...(dispatch as object), resumed: true });
+  } catch {
+    return base; // another system's
+  }
+}
