@@ -1,7 +1,12 @@
+import { StoreBusyError, isAboutTheData } from './store-errors.ts';
+
 /** Requests handled together, so that the disk is waited for once. */
 const MAX_BATCH = 100;
+/** Requests that may wait: memory is bounded, and LiveKit gives an event up after 15 s anyway. */
+const MAX_WAITING = 5_000;
 
 export interface Batcher<Request, Result> {
+  /** Rejects with `StoreBusyError` when too many wait. */
   run(request: Request): Promise<Result>;
   /** Finishes what was asked for, then takes no more. */
   close(): Promise<void>;
@@ -14,8 +19,9 @@ interface Waiting<Request, Result> {
 }
 
 /**
- * Runs `handle` on all that came in while it was busy. It takes all requests of a batch or none;
- * when it rejects, each is tried alone, so that one bad request fails only itself.
+ * Runs `handle` on all that came in while it was busy. It takes all requests of a batch or none.
+ * When it rejects because of what it was given, each is tried alone, so that one bad request fails
+ * only itself. When it rejects because the store is away, everybody who waits is told at once.
  *
  * @param handle answers one result per request, in order
  */
@@ -27,29 +33,28 @@ export function createBatcher<Request, Result>(
   let closed = false;
 
   async function work(): Promise<void> {
-    while (queue.length > 0) {
-      const batch = queue.splice(0, MAX_BATCH);
-      if (!(await attempt(batch)) && batch.length > 1) {
-        for (const one of batch) await attempt([one]);
-      }
-    }
+    while (queue.length > 0) await attempt(queue.splice(0, MAX_BATCH));
     working = undefined;
   }
 
-  async function attempt(batch: readonly Waiting<Request, Result>[]): Promise<boolean> {
+  async function attempt(batch: readonly Waiting<Request, Result>[]): Promise<void> {
     try {
       const results = await handle(batch.map(({ request }) => request));
       for (const [index, { resolve }] of batch.entries()) resolve(results[index] as Result);
-      return true;
     } catch (error) {
-      if (batch.length === 1) batch[0]?.reject(error);
-      return false;
+      if (batch.length > 1 && isAboutTheData(error)) {
+        for (const one of batch) await attempt([one]);
+        return;
+      }
+      const failed = isAboutTheData(error) ? batch : [...batch, ...queue.splice(0)];
+      for (const { reject } of failed) reject(error);
     }
   }
 
   return {
     run(request) {
       if (closed) return Promise.reject(new Error('closed'));
+      if (queue.length >= MAX_WAITING) return Promise.reject(new StoreBusyError());
       const { promise, resolve, reject } = Promise.withResolvers<Result>();
       queue.push({ request, resolve, reject });
       working ??= work();

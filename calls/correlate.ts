@@ -1,40 +1,80 @@
 import type { Kysely } from 'kysely';
 import type { CallEvent } from './events.ts';
+import { FOUNDING_TYPES, isLegEvent, lastBegun, partition } from './partition.ts';
 import type { CallKey, LedgerSchema } from './schema.ts';
 
 type Db = Kysely<LedgerSchema>;
+export type Key = Omit<CallKey, 'callId'>;
 
-/** Clocks differ: a room's first event may seem to come this much before its call, ms. */
-const CLOCK_SKEW_MS = 5_000;
+/** Where an event belongs, as far as it can be said without looking at all that is connected. */
+export type Place =
+  /** To that call, and nothing else changes. */
+  | { readonly callId: string }
+  /** It makes a call, or connects what was apart: `regroup` says. */
+  | 'regroup'
+  | 'unassigned';
 
 /**
- * The calls that an event names, the surest way first: `sip.callID` and the SIP participant's sid
- * name one call; a room may have had several; a room's name only counts with the time, because
- * names are used again. More than one: they are one call, as this event shows.
+ * The call that an event belongs to, the surest way first: `sip.callID` and the SIP participant's
+ * sid name one call; a room or a job may have had several, then the time counts; a room's name is
+ * a last resort, because names are used again. `partition` says the same of whole histories.
  */
-export async function findCalls(db: Db, event: CallEvent): Promise<readonly string[]> {
-  const exact = await callsByKey(db, legKeys(event));
-  if (exact.length > 0 || isInboundLeg(event)) {
-    return exact.length > 0 ? exact : await emptyCallInRoom(db, event);
+export async function findPlace(db: Db, event: CallEvent): Promise<Place> {
+  if (isNameOnly(event)) {
+    const callId = await callByName(db, event);
+    return callId === undefined ? 'unassigned' : { callId };
   }
-  const { roomSid, roomName, jobId } = event.correlation;
-  for (const [kind, key] of [
-    ['room', roomSid],
-    ['job', jobId],
-    // A name is a last resort: with a sid the call is found sooner or later.
-    ['roomName', roomSid === undefined ? roomName : undefined],
-  ] as const) {
-    if (key === undefined) continue;
-    const found = await callsByKey(db, [{ kind, key }]);
-    const latest = await latestBefore(db, found, event.at, kind === 'roomName');
-    if (latest !== undefined) return [latest];
+  const keys = callKeys(event).filter(({ kind }) => kind !== 'roomName');
+  const known = await callsByKey(db, [...keys, ...legKeys(event)]);
+  if (known.length === 0) return isFounding(event) ? 'regroup' : 'unassigned';
+  const isKnown = (callId: string) =>
+    keys.every(({ kind, key }) =>
+      known.some((row) => row.kind === kind && row.key === key && row.callId === callId),
+    );
+  const named = [
+    ...new Set(
+      known.flatMap(({ kind, callId }) =>
+        kind === 'sip' || kind === 'participant' ? [callId] : [],
+      ),
+    ),
+  ];
+  const all = [...new Set(known.map(({ callId }) => callId))];
+  const candidates = named.length > 0 ? named : all;
+  if (candidates.length > 1 && named.length === 0 && !isFounding(event)) {
+    // What is no leg's moves nothing else: the calls' beginnings say whose it is.
+    const callId = await callInRoom(db, event, candidates);
+    return callId !== undefined && isKnown(callId) ? { callId } : 'regroup';
   }
-  return [];
+  const [callId] = candidates;
+  if (callId === undefined || candidates.length > 1 || !isKnown(callId)) return 'regroup';
+  // A leg that began earlier than was known takes with it what happened in its room; and a job
+  // may have been in a room of several calls.
+  const tells = named.length > 0 || event.correlation.roomSid !== undefined;
+  if (isFounding(event) || !tells) {
+    return (await isAloneInItsRooms(db, callId)) ? { callId } : 'regroup';
+  }
+  return { callId };
 }
 
-/** What names the leg: its own ids, and a report's participant, which is the caller. */
-function legKeys(event: CallEvent): readonly Omit<CallKey, 'callId'>[] {
-  const { sipCallId, participantSid } = event.correlation;
+/** All that later events may know the call by. */
+export function callKeys(event: CallEvent): readonly Key[] {
+  const { roomSid, roomName, jobId, sipCallId } = event.correlation;
+  if (isNameOnly(event)) return [];
+  // An agent's or an observer's sid names nobody's leg, but its events belong to the same call.
+  return [
+    ...(isLegEvent(event) || sipCallId !== undefined ? legKeys(event) : []),
+    ...(jobId === undefined ? [] : [{ kind: 'job', key: jobId } as const]),
+    ...(roomSid === undefined ? [] : [{ kind: 'room', key: roomSid } as const]),
+    ...(roomName === undefined ? [] : [{ kind: 'roomName', key: roomName } as const]),
+  ];
+}
+
+/** All that the event may be found by, whether or not it names a call. */
+export function lookupKeys(event: CallEvent): readonly Key[] {
+  return [...callKeys(event), ...legKeys(event)];
+}
+
+function legKeys({ correlation: { sipCallId, participantSid } }: CallEvent): readonly Key[] {
   return [
     ...(sipCallId === undefined ? [] : [{ kind: 'sip', key: sipCallId } as const]),
     ...(participantSid === undefined
@@ -43,91 +83,101 @@ function legKeys(event: CallEvent): readonly Omit<CallKey, 'callId'>[] {
   ];
 }
 
-/** All that later events may know the call by. */
-export function callKeys(event: CallEvent): readonly Omit<CallKey, 'callId'>[] {
-  const { roomSid, roomName, jobId, sipCallId } = event.correlation;
-  // An agent's or an observer's sid names nobody's leg, but its events belong to the same call.
-  return [
-    ...(isLeg(event) || sipCallId !== undefined ? legKeys(event) : []),
-    ...(jobId === undefined ? [] : [{ kind: 'job', key: jobId } as const]),
-    ...(roomSid === undefined ? [] : [{ kind: 'room', key: roomSid } as const]),
-    ...(roomName === undefined ? [] : [{ kind: 'roomName', key: roomName } as const]),
-  ];
-}
-
 /** Whether a call exists from this event on. */
 export function isFounding(event: CallEvent): boolean {
-  return isLeg(event) || event.type === 'call.found';
+  return isLegEvent(event) || event.type === 'call.found' || event.type === 'call.requested';
 }
 
-function isLeg(event: CallEvent): boolean {
-  switch (event.type) {
-    case 'leg.invited':
-    case 'leg.answered':
-    case 'leg.ended':
-      return legKeys(event).length > 0;
-    case 'participant.joined':
-    case 'participant.left':
-      return event.data.kind === 'sip' && legKeys(event).length > 0;
-    default:
-      return false;
-  }
+/** It says nothing but a room's name, which several rooms may have had. */
+export function isNameOnly({ correlation }: CallEvent): boolean {
+  const { roomName, roomSid, sipCallId, participantSid, jobId } = correlation;
+  return roomName !== undefined && (roomSid ?? sipCallId ?? participantSid ?? jobId) === undefined;
 }
 
-/** Somebody who calls in makes a call of their own; a leg that we dialled joins the room's call. */
-function isInboundLeg(event: CallEvent): boolean {
-  if (!isLeg(event)) return false;
-  return !('kind' in event.data) || event.data.sip?.direction !== 'outbound';
+/** Of the calls in rooms of that name, the last that had begun. */
+export async function callByName(db: Db, event: CallEvent): Promise<string | undefined> {
+  const key = event.correlation.roomName ?? '';
+  const known = await callsByKey(db, [{ kind: 'roomName', key }]);
+  const calls = await beginnings(
+    db,
+    known.map(({ callId }) => callId),
+  );
+  return lastBegun(calls, event.at)?.callId;
 }
 
-/** An agent that was sent into the room ahead of its caller. */
-async function emptyCallInRoom(db: Db, event: CallEvent): Promise<readonly string[]> {
-  const { roomSid } = event.correlation;
-  if (roomSid === undefined) return [];
-  const found = await callsByKey(db, [{ kind: 'room', key: roomSid }]);
-  if (found.length === 0) return [];
-  const withLegs = await db
-    .selectFrom('callKeys')
-    .select('callId')
-    .where('callId', 'in', found)
-    .where('kind', 'in', ['sip', 'participant'])
-    .execute();
-  const taken = new Set(withLegs.map(({ callId }) => callId));
-  return found.filter((callId) => !taken.has(callId)).slice(0, 1);
-}
-
-async function callsByKey(
+async function callInRoom(
   db: Db,
-  keys: readonly Omit<CallKey, 'callId'>[],
-): Promise<readonly string[]> {
+  event: CallEvent,
+  callIds: readonly string[],
+): Promise<string | undefined> {
+  if (event.correlation.roomSid === undefined) return undefined;
+  const item = { event, callId: undefined };
+  const { calls } = partition<{ event: CallEvent; callId: string | undefined }>([
+    ...(await foundersOf(db, callIds)),
+    item,
+  ]);
+  return calls.find(({ others }) => others.includes(item))?.founders[0]?.callId;
+}
+
+export async function callsByKey(db: Db, keys: readonly Key[]): Promise<readonly CallKey[]> {
   if (keys.length === 0) return [];
-  const rows = await db
+  return db
     .selectFrom('callKeys')
-    .select('callId')
+    .selectAll()
     .where((eb) =>
       eb.or(keys.map(({ kind, key }) => eb.and([eb('kind', '=', kind), eb('key', '=', key)]))),
     )
     .orderBy('callId')
     .execute();
-  return [...new Set(rows.map(({ callId }) => callId))];
 }
 
-/** Of several calls in one room the last that had begun; of several rooms of one name as well. */
-async function latestBefore(
+async function isAloneInItsRooms(db: Db, callId: string): Promise<boolean> {
+  const rooms = db
+    .selectFrom('callKeys')
+    .select('key')
+    .where('callId', '=', callId)
+    .where('kind', '=', 'room');
+  const other = await db
+    .selectFrom('callKeys')
+    .select('callId')
+    .where('kind', '=', 'room')
+    .where('key', 'in', rooms)
+    .where('callId', '!=', callId)
+    .limit(1)
+    .executeTakeFirst();
+  return other === undefined;
+}
+
+/** When calls began, by what founded them; earliest first. */
+async function beginnings(
   db: Db,
   callIds: readonly string[],
-  at: string,
-  strict: boolean,
-): Promise<string | undefined> {
-  if (callIds.length === 0) return undefined;
-  if (callIds.length === 1 && !strict) return callIds[0];
+): Promise<readonly { readonly callId: string; readonly begunAt: number }[]> {
+  const found = await foundersOf(db, callIds);
+  const calls = Map.groupBy(found, ({ callId }) => callId);
+  return [...calls]
+    .flatMap(([callId, items]) =>
+      partition(items).calls.map(({ begunAt }) => ({ callId, begunAt })),
+    )
+    .sort((a, b) => a.begunAt - b.begunAt || (a.callId < b.callId ? -1 : 1));
+}
+
+/** The events that made these calls, which are few. */
+export async function foundersOf(
+  db: Db,
+  callIds: readonly string[],
+): Promise<readonly { readonly callId: string; readonly event: CallEvent }[]> {
+  if (callIds.length === 0) return [];
   const rows = await db
-    .selectFrom('calls')
-    .select(['id', 'startedAt'])
-    .where('id', 'in', callIds)
-    .orderBy('startedAt', 'desc')
+    .selectFrom('events')
+    .select(['callId', 'body'])
+    .where('callId', 'in', callIds)
+    .where('type', 'in', FOUNDING_TYPES)
+    .where('late', '=', 0)
+    .orderBy('position')
     .execute();
-  const limit = new Date(Date.parse(at) + CLOCK_SKEW_MS).toISOString();
-  const begun = rows.find(({ startedAt }) => startedAt <= limit);
-  return begun?.id ?? (strict ? undefined : rows.at(-1)?.id);
+  return rows.map(({ callId, body }) => ({
+    callId: callId ?? '',
+    event: JSON.parse(body) as CallEvent,
+  }));
 }

@@ -1,8 +1,17 @@
+import type { ApiKeyStore } from './api-key-store.ts';
 import type { Call, CallState, Direction } from './call.ts';
 import type { CallEvent } from './events.ts';
+import type { IdempotencyStore } from './idempotency-store.ts';
+import type { Outbox } from './outbox.ts';
+import type { PublicEvent } from './public-events.ts';
+import type { Removal } from './removal.ts';
 
 /** Every event ever heard of, and the calls that they make. One contract suite on each store. */
 export interface Ledger {
+  readonly apiKeys: ApiKeyStore;
+  readonly idempotency: IdempotencyStore;
+  readonly outbox: Outbox;
+  readonly removal: Removal;
   /**
    * Stores the events and brings their calls up to date; all is on disk when it resolves.
    * Rejects when the store does not take them: then none of these is stored.
@@ -19,6 +28,15 @@ export interface Ledger {
   unassignedRooms(since: string): Promise<readonly UnassignedRoom[]>;
   /** Makes the record final; false when it is already, or not over. */
   seal(callId: string, at: string): Promise<boolean>;
+  /** What others are told, in the order of the log. */
+  publicEvents(query: PublicEventQuery): Promise<readonly PublicEvent[]>;
+  /**
+   * Calls the listener whenever this process has added to the log of public events; the events
+   * are read by `publicEvents`. Other processes' additions are found by asking now and then.
+   *
+   * @returns ends it
+   */
+  onPublicEvent(listener: () => void): () => void;
   /** Calls that are not sealed, by state. */
   countOpen(): Promise<Readonly<Partial<Record<CallState, number>>>>;
   /** Rejects when the store cannot be written. */
@@ -40,7 +58,7 @@ export interface Recorded {
  */
 type Outcome = 'applied' | 'no_effect' | 'duplicate' | 'late' | 'unassigned';
 
-interface PageQuery {
+export interface PageQuery {
   /** 1 to 1000. */
   readonly limit: number;
   /** `nextCursor` of the page before. */
@@ -57,6 +75,16 @@ interface CallQuery extends PageQuery {
   readonly since?: string | undefined;
   /** `startedAt` before, RFC 3339. */
   readonly until?: string | undefined;
+}
+
+export interface PublicEventQuery {
+  /** 1 to 1000. */
+  readonly limit: number;
+  /** `position` of the last one that is known; from the beginning when absent. */
+  readonly after?: number | undefined;
+  readonly callId?: string | undefined;
+  /** Patterns: `call.ended`, `call.*`, `*`. */
+  readonly types?: readonly string[] | undefined;
 }
 
 export interface Page<T> {

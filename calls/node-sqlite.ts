@@ -7,6 +7,12 @@ const BUSY_TIMEOUT_MS = 5_000;
 /** Distinct statements kept prepared; the ledger has fewer. */
 const MAX_STATEMENTS = 200;
 
+/**
+ * Every transaction of ours writes: it waits for its turn at the beginning, because one that has
+ * read already cannot wait any more (sqlite.org/isolation.html).
+ */
+const BEGIN: Readonly<Record<string, string>> = { begin: 'begin immediate' };
+
 /** Node's own SQLite in the shape that Kysely's SqliteDialect drives. Throws when it cannot open. */
 export function openNodeSqlite(path: string): SqliteDatabase {
   const db = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS });
@@ -17,7 +23,7 @@ export function openNodeSqlite(path: string): SqliteDatabase {
     prepare(sql) {
       const known = prepared.get(sql);
       if (known !== undefined) return known;
-      const statement = adapt(db.prepare(sql));
+      const statement = sql === 'rollback' ? rollback(db) : adapt(db.prepare(BEGIN[sql] ?? sql));
       if (prepared.size < MAX_STATEMENTS) prepared.set(sql, statement);
       return statement;
     },
@@ -29,6 +35,16 @@ export function openNodeSqlite(path: string): SqliteDatabase {
 }
 
 const values = (parameters: readonly unknown[]): SQLInputValue[] => parameters as SQLInputValue[];
+
+/** A full disk or an I/O error has ended the transaction already (sqlite.org/lang_transaction.html). */
+function rollback(db: DatabaseSync): SqliteStatement {
+  const statement = adapt(db.prepare('rollback'));
+  const none = { changes: 0, lastInsertRowid: 0 };
+  return {
+    ...statement,
+    run: (parameters) => (db.isTransaction ? statement.run(parameters) : none),
+  };
+}
 
 function adapt(statement: StatementSync): SqliteStatement {
   return {

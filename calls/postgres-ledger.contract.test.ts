@@ -1,64 +1,61 @@
-import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { chmod, chown, mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { promisify } from 'node:util';
-import { Client } from 'pg';
-import { afterAll, beforeAll, describe } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ledgerContract } from './fixtures/ledger-contract.ts';
+import type { PostgresServer } from './fixtures/postgres-server.ts';
+import { hasPostgres, startPostgres } from './fixtures/postgres-server.ts';
+import { runWriters } from './fixtures/run-writers.ts';
 import { openPostgresLedger } from './postgres-ledger.ts';
 
-/** Where Debian puts it. */
-const BIN = '/usr/lib/postgresql/15/bin';
-const run = promisify(execFile);
-
-/** PostgreSQL refuses to run as root. */
-async function unprivileged(): Promise<{ uid?: number; gid?: number }> {
-  if (process.getuid?.() !== 0) return {};
-  const passwd = await readFile('/etc/passwd', 'utf8');
-  const fields = /^(?:postgres|nobody):.*$/m.exec(passwd)?.[0].split(':') ?? [];
-  return { uid: Number(fields[2]), gid: Number(fields[3]) };
-}
-
-describe.skipIf(!existsSync(BIN))('PostgreSQL', () => {
-  let dir: string;
-  let url: string;
-  let user: { uid?: number; gid?: number };
-
-  const pgCtl = (...args: string[]) =>
-    run(join(BIN, 'pg_ctl'), ['-D', join(dir, 'db'), ...args], user);
-
-  async function sql(text: string): Promise<void> {
-    const client = new Client({ connectionString: url });
-    await client.connect();
-    await client.query(text);
-    await client.end();
-  }
-
+describe.skipIf(!hasPostgres)('PostgreSQL', () => {
+  let server: PostgresServer;
   beforeAll(async () => {
-    dir = await mkdtemp(join(tmpdir(), 'postgres-'));
-    user = await unprivileged();
-    await chmod(dir, 0o700);
-    if (user.uid !== undefined && user.gid !== undefined) await chown(dir, user.uid, user.gid);
-    await run(join(BIN, 'initdb'), ['-D', join(dir, 'db'), '-U', 'test', '-A', 'trust'], {
-      ...user,
-      cwd: dir,
-    });
-    // On a socket in our own folder: no port, no network.
-    const settings = `-c listen_addresses= -c unix_socket_directories=${dir} -c fsync=off`;
-    await pgCtl('-w', '-l', join(dir, 'log'), '-o', settings, 'start');
-    const [socket = ''] = (await readdir(dir)).filter((name) => /^\.s\.PGSQL\.\d+$/.test(name));
-    const port = socket.split('.').at(-1);
-    url = `postgresql://test@localhost:${port}/postgres?host=${encodeURIComponent(dir)}`;
+    server = await startPostgres();
   });
-  afterAll(async () => {
-    await pgCtl('-m', 'immediate', 'stop');
-    await rm(dir, { recursive: true });
-  });
+  afterAll(() => server.close());
 
   ledgerContract(
-    () => openPostgresLedger(url),
-    () => sql('drop schema if exists public cascade; create schema public'),
+    () => openPostgresLedger(server.url),
+    () => server.reset(),
   );
+
+  test('four processes that write of the same calls at once make the records of one', async () => {
+    await server.reset();
+    const alone = await runWriters(server.url, 1);
+    await server.reset();
+    const together = await runWriters(server.url, 4);
+    expect(together).toEqual(alone);
+    expect(alone.length).toBeGreaterThan(10);
+  });
+
+  test('services that start at once bring the schema up to date once', async () => {
+    await server.reset();
+    const opened = await Promise.all([1, 2, 3].map(() => openPostgresLedger(server.url)));
+    await Promise.all(opened.map((ledger) => ledger.probe()));
+    await Promise.all(opened.map((ledger) => ledger.close()));
+  });
+
+  test('a server that is away is an error at once, and none when it is back', async () => {
+    await server.reset();
+    const ledger = await openPostgresLedger(server.url);
+    await ledger.probe();
+    await server.stop('immediate');
+    const refused = await Promise.allSettled(
+      Array.from({ length: 300 }, (_, n) =>
+        ledger.record([
+          {
+            id: `EV_away_${n}`,
+            source: 'webhook',
+            at: '2026-11-20T10:00:00.000Z',
+            correlation: { roomSid: `RM_${n}` },
+            type: 'room.finished',
+            data: {},
+          },
+        ]),
+      ),
+    );
+    expect(new Set(refused.map(({ status }) => status))).toEqual(new Set(['rejected']));
+    await expect(ledger.probe()).rejects.toThrow();
+    await server.start();
+    await ledger.probe();
+    await ledger.close();
+  });
 });

@@ -2,25 +2,40 @@ import { CamelCasePlugin, Kysely, PostgresDialect, sql } from 'kysely';
 import { Pool } from 'pg';
 import type { Ledger } from './ledger.ts';
 import { migrate } from './migrations/index.ts';
+import { postgresLocks } from './row-locks.ts';
 import type { LedgerSchema } from './schema.ts';
 import { createSqlLedger } from './sql-ledger.ts';
 
 const MAX_CONNECTIONS = 10;
 const CONNECT_TIMEOUT_MS = 5_000;
-/** A lock's number is all that identifies it; this one is "trunk" in ASCII. */
-const WRITE_LOCK = 0x7472756e6bn;
+/** A server that does not answer is as good as away. */
+const QUERY_TIMEOUT_MS = 10_000;
+/** A lock's number is all that identifies it; this one is "tell" in ASCII. */
+const PUBLISH_LOCK = 0x74656c6cn;
 
 /**
- * The ledger in PostgreSQL, brought up to date at start. Several call services may share it: one
- * of them writes at a time. Rejects when the database cannot be reached.
+ * The ledger in PostgreSQL, brought up to date at start. Several call services may share it:
+ * they write side by side, but for what is about one call. Rejects when the database cannot be reached.
  *
  * @param url postgresql://…
  */
 export async function openPostgresLedger(url: string): Promise<Ledger> {
+  return createSqlLedger(await connectPostgres(url), {
+    locks: postgresLocks,
+    async publishLock(tx) {
+      await sql`select pg_advisory_xact_lock(${PUBLISH_LOCK})`.execute(tx);
+    },
+  });
+}
+
+/** As `openPostgresLedger`, without what makes a ledger of it. The caller's to destroy. */
+export async function connectPostgres(url: string): Promise<Kysely<LedgerSchema>> {
   const pool = new Pool({
     connectionString: url,
     max: MAX_CONNECTIONS,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    query_timeout: QUERY_TIMEOUT_MS,
+    keepAlive: true,
   });
   // A connection that breaks while idle is replaced by the pool; the next query says if not.
   pool.on('error', () => undefined);
@@ -34,9 +49,5 @@ export async function openPostgresLedger(url: string): Promise<Ledger> {
     await db.destroy();
     throw error;
   }
-  return createSqlLedger(db, {
-    async lock(tx) {
-      await sql`select pg_advisory_xact_lock(${WRITE_LOCK})`.execute(tx);
-    },
-  });
+  return db;
 }

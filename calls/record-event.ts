@@ -1,20 +1,29 @@
 import type { Kysely } from 'kysely';
-import { ulid } from 'ulid';
 import type { Call } from './call.ts';
-import { callKeys, findCalls, isFounding } from './correlate.ts';
+import { callByName, callKeys, findPlace } from './correlate.ts';
 import type { CallEvent } from './events.ts';
 import { fold } from './fold.ts';
 import type { Recorded } from './ledger.ts';
-import type { CallRow, EventRow, LedgerSchema, NewCallRow } from './schema.ts';
-import { newCall, transition } from './transition.ts';
+import type { CallChanges } from './outbox-publish.ts';
+import { withoutPerson } from './redact.ts';
+import type { Regrouping } from './regroup.ts';
+import { regroup } from './regroup.ts';
+import type { CallKey, CallRow, EventRow, LedgerSchema, NewCallRow } from './schema.ts';
+import { transition } from './transition.ts';
 
 type Db = Kysely<LedgerSchema>;
 
 /**
  * Stores the event (once, by its id), finds its call, and folds it in. Within a transaction: all
  * of that or none.
+ *
+ * @param changes is told of every record that is another one now
  */
-export async function recordEvent(tx: Db, event: CallEvent): Promise<Recorded> {
+export async function recordEvent(
+  tx: Db,
+  event: CallEvent,
+  changes: CallChanges,
+): Promise<Recorded> {
   const now = new Date().toISOString();
   const { sipCallId, participantSid, roomSid, roomName, jobId } = event.correlation;
   const inserted = await tx
@@ -38,92 +47,140 @@ export async function recordEvent(tx: Db, event: CallEvent): Promise<Recorded> {
     .executeTakeFirst();
   if (inserted.numInsertedOrUpdatedRows === 0n) return { eventId: event.id, outcome: 'duplicate' };
 
-  const found = await findCalls(tx, event);
-  const [callId, ...others] = found;
-  if (callId === undefined && !isFounding(event))
-    return { eventId: event.id, outcome: 'unassigned' };
-  const row = callId === undefined ? undefined : await loadRow(tx, callId);
-  if (row !== undefined && row.sealedAt !== null) {
-    await assign(tx, row.id, row.lastSequence, [event.id], true);
+  const place = await findPlace(tx, event);
+  if (place === 'unassigned') return { eventId: event.id, outcome: 'unassigned' };
+  if (place !== 'regroup') return append(tx, place.callId, event, now, changes);
+  const regrouping = await regroup(tx, event);
+  await settle(tx, regrouping, now, changes);
+  await settleNames(tx, regrouping.roomNames, now, changes);
+  const { callId, late } = await tx
+    .selectFrom('events')
+    .select(['callId', 'late'])
+    .where('id', '=', event.id)
+    .executeTakeFirstOrThrow();
+  if (callId === null) return { eventId: event.id, outcome: 'unassigned' };
+  return { eventId: event.id, outcome: late === 1 ? 'late' : 'applied', callId };
+}
+
+/** One more event of a call that is known. */
+async function append(
+  tx: Db,
+  callId: string,
+  event: CallEvent,
+  now: string,
+  changes: CallChanges,
+): Promise<Recorded> {
+  const row = await loadRow(tx, callId);
+  if (row === undefined) throw new Error('a key names a call that is not there');
+  const [kept = event] = row.erasedAt === null ? [] : await scrub(tx, [event]);
+  const isLate = row.sealedAt !== null;
+  await assign(tx, callId, row.lastSequence, [event.id], isLate);
+  if (isLate) {
     await touch(tx, row, row.lastSequence + 1, now);
-    return { eventId: event.id, outcome: 'late', callId: row.id };
+    return { eventId: event.id, outcome: 'late', callId };
   }
-
-  const id = row?.id ?? `call_${ulid(Date.parse(event.at))}`;
-  const merged = await absorb(tx, id, others);
-  const newKeys = await addKeys(tx, id, event);
-  const adopted = newKeys ? await orphans(tx, event) : [];
-  const lastSequence = row?.lastSequence ?? 0;
-  const events = [event.id, ...merged, ...adopted.filter((orphan) => orphan !== event.id)];
-  await assign(tx, id, lastSequence, events, false);
-
-  const before = row ? callOf(row) : newCall(id, event);
-  const next = transition(before, event);
-  const inOrder = events.length === 1 && next.ignored !== 'stale';
-  const call = inOrder ? next.call : await refold(tx, id, before);
-  await saveCall(tx, call, lastSequence + events.length, now);
+  const before = callOf(row);
+  const next = transition(before, kept);
+  const call = next.ignored === 'stale' ? await refold(tx, callId, before) : next.call;
+  await saveCall(tx, call, row.lastSequence + 1, now, changes);
   const outcome = next.ignored === 'no_effect' ? 'no_effect' : 'applied';
-  return { eventId: event.id, outcome, callId: id };
+  return { eventId: event.id, outcome, callId };
 }
 
-/** Calls that turn out to be this one: their events become its own. Sealed ones are left alone. */
-async function absorb(tx: Db, callId: string, others: readonly string[]): Promise<string[]> {
-  const events: string[] = [];
-  for (const other of others) {
-    const row = await loadRow(tx, other);
-    if (row === undefined || row.sealedAt !== null) continue;
-    const theirs = await tx
-      .selectFrom('events')
-      .select('id')
-      .where('callId', '=', other)
-      .orderBy('sequence')
-      .execute();
-    const keys = await tx
-      .deleteFrom('callKeys')
-      .where('callId', '=', other)
-      .returningAll()
-      .execute();
-    await tx
-      .insertInto('callKeys')
-      .values(keys.map((key) => ({ ...key, callId })))
-      .onConflict((conflict) => conflict.doNothing())
-      .execute();
-    await tx.deleteFrom('calls').where('id', '=', other).execute();
-    events.push(...theirs.map(({ id }) => id));
+/** Puts the events where they belong, and folds the calls that gained or lost any. */
+async function settle(
+  tx: Db,
+  { calls, late, emptied, moved }: Regrouping,
+  now: string,
+  changes: CallChanges,
+): Promise<void> {
+  for (const { callId, event } of late) await append(tx, callId, event, now, changes);
+  const stale = [...emptied, ...(moved ? calls.map(({ id }) => id) : [])];
+  if (stale.length > 0) await tx.deleteFrom('callKeys').where('callId', 'in', stale).execute();
+  for (const { id, events, gained } of calls) {
+    const row = await loadRow(tx, id);
+    const lastSequence = row?.lastSequence ?? 0;
+    const ids = gained.map((event) => event.id);
+    await assign(tx, id, lastSequence, ids, false);
+    await addKeys(tx, id, moved ? events : gained);
+    const erased = row !== undefined && row.erasedAt !== null;
+    const call = fold(id, erased ? await scrub(tx, events) : events);
+    if (call !== undefined) await saveCall(tx, call, lastSequence + ids.length, now, changes);
   }
-  return events;
+  for (const id of emptied) {
+    await removeCall(tx, id);
+    changes.emptied(id);
+  }
 }
 
-/** True when the event names the call in a way that was not known. */
-async function addKeys(tx: Db, callId: string, event: CallEvent): Promise<boolean> {
-  const keys = callKeys(event).map((key) => ({ ...key, callId }));
-  if (keys.length === 0) return false;
-  const { numInsertedOrUpdatedRows = 0n } = await tx
-    .insertInto('callKeys')
-    .values(keys)
-    .onConflict((conflict) => conflict.doNothing())
-    .executeTakeFirst();
-  return numInsertedOrUpdatedRows > 0n;
-}
-
-/** Events that came before anybody knew which call they belong to. */
-async function orphans(tx: Db, event: CallEvent): Promise<string[]> {
-  const { sipCallId, participantSid, roomSid, jobId } = event.correlation;
+/**
+ * Events that name nothing but their room's name: the calls of that name, or their beginnings,
+ * may be others now.
+ */
+async function settleNames(
+  tx: Db,
+  roomNames: readonly string[],
+  now: string,
+  changes: CallChanges,
+): Promise<void> {
+  if (roomNames.length === 0) return;
   const rows = await tx
     .selectFrom('events')
-    .select('id')
-    .where('callId', 'is', null)
-    .where((eb) =>
-      eb.or([
-        ...(sipCallId === undefined ? [] : [eb('sipCallId', '=', sipCallId)]),
-        ...(participantSid === undefined ? [] : [eb('participantSid', '=', participantSid)]),
-        ...(roomSid === undefined ? [] : [eb('roomSid', '=', roomSid)]),
-        ...(jobId === undefined ? [] : [eb('jobId', '=', jobId)]),
-      ]),
-    )
+    .select(['id', 'callId', 'body'])
+    .where('roomName', 'in', roomNames)
+    .where('roomSid', 'is', null)
+    .where('sipCallId', 'is', null)
+    .where('participantSid', 'is', null)
+    .where('jobId', 'is', null)
+    .where('late', '=', 0)
     .orderBy('position')
     .execute();
-  return rows.map(({ id }) => id);
+  for (const row of rows) {
+    const named = eventOf(row);
+    const callId = await callByName(tx, named);
+    if (callId === undefined || callId === row.callId) continue;
+    const before = row.callId === null ? undefined : await loadRow(tx, row.callId);
+    if (before !== undefined && before.sealedAt !== null) continue;
+    await append(tx, callId, named, now, changes);
+    if (before === undefined) continue;
+    const call = await refold(tx, before.id, callOf(before));
+    await saveCall(tx, call, before.lastSequence, now, changes);
+  }
+}
+
+async function addKeys(tx: Db, callId: string, events: readonly CallEvent[]): Promise<void> {
+  const keys = new Map<string, CallKey>();
+  for (const { kind, key } of events.flatMap(callKeys)) {
+    keys.set(`${kind} ${key}`, { kind, key, callId });
+  }
+  if (keys.size === 0) return;
+  await tx
+    .insertInto('callKeys')
+    .values([...keys.values()])
+    .onConflict((conflict) => conflict.doNothing())
+    .execute();
+}
+
+/** A person was removed from the call: what comes after that is not kept either. */
+async function scrub(tx: Db, events: readonly CallEvent[]): Promise<readonly CallEvent[]> {
+  const scrubbed = events.map(withoutPerson);
+  for (const event of scrubbed) {
+    await tx
+      .updateTable('events')
+      .set({ body: JSON.stringify(event), roomName: null })
+      .where('id', '=', event.id)
+      .execute();
+  }
+  return scrubbed;
+}
+
+async function removeCall(tx: Db, id: string): Promise<void> {
+  await tx
+    .updateTable('events')
+    .set({ callId: null, sequence: null })
+    .where('callId', '=', id)
+    .execute();
+  await tx.deleteFrom('calls').where('id', '=', id).execute();
 }
 
 async function assign(
@@ -159,6 +216,7 @@ export async function saveCall(
   call: Call,
   lastSequence: number,
   touchedAt: string,
+  changes: CallChanges,
 ): Promise<void> {
   const row: NewCallRow = {
     id: call.id,
@@ -180,6 +238,7 @@ export async function saveCall(
     .values(row)
     .onConflict((conflict) => conflict.column('id').doUpdateSet(columns))
     .execute();
+  changes.saved(call);
 }
 
 /** A header's value may hold anything; PostgreSQL's text takes no NUL. */

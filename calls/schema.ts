@@ -1,11 +1,17 @@
-import type { GeneratedAlways, Insertable, Selectable } from 'kysely';
+import type { Generated, GeneratedAlways, Insertable, Selectable } from 'kysely';
+import type { Scope } from './api-key-store.ts';
 import type { CallState, Direction } from './call.ts';
+import type { OutboxSchema } from './outbox-schema.ts';
 
 /** The ledger's tables, the same on SQLite and PostgreSQL; made by `migrations/`. */
-export interface LedgerSchema {
+export interface LedgerSchema extends OutboxSchema {
   calls: CallTable;
   callKeys: CallKeyTable;
   events: EventTable;
+  apiKeys: ApiKeyTable;
+  idempotency: IdempotencyTable;
+  probes: ProbeTable;
+  erasures: ErasureTable;
 }
 
 /** The record as JSON, and what it is listed by. */
@@ -24,6 +30,12 @@ interface CallTable {
   /** `sequence` of its last event. */
   lastSequence: number;
   record: string;
+  /** Retention: its events are gone. */
+  eventsRemovedAt: Generated<string | null>;
+  /** Retention: what was said is gone. */
+  transcriptRemovedAt: Generated<string | null>;
+  /** A person was removed from it, and what comes late is not kept. */
+  erasedAt: Generated<string | null>;
 }
 
 /** What a call is found by. Only `room` and `roomName` may name several calls. */
@@ -34,8 +46,8 @@ interface CallKeyTable {
 }
 
 interface EventTable {
-  /** Order of arrival over all calls. */
-  position: GeneratedAlways<number>;
+  /** Order of arrival over all calls; PostgreSQL gives a bigint as text. */
+  position: GeneratedAlways<number | string>;
   id: string;
   /** Null until it is known which call the event belongs to. */
   callId: string | null;
@@ -53,6 +65,42 @@ interface EventTable {
   jobId: string | null;
   /** The CallEvent as JSON. */
   body: string;
+}
+
+interface ApiKeyTable {
+  id: string;
+  name: string;
+  scope: Scope;
+  /** SHA-256 of the key, hex. */
+  digest: string;
+  createdAt: string;
+  lastUsedAt: string | null;
+}
+
+/** `status` and `answer` are null while the request is being handled. */
+interface IdempotencyTable {
+  key: string;
+  fingerprint: string;
+  attempt: string;
+  startedAt: string;
+  status: number | null;
+  answer: string | null;
+}
+
+/** One row, written to see whether one can. */
+interface ProbeTable {
+  id: number;
+  at: string;
+}
+
+/** Receipts. */
+interface ErasureTable {
+  id: string;
+  at: string;
+  /** HMAC-SHA256, hex: the number itself is gone. */
+  numberHash: string;
+  /** JSON. */
+  counts: string;
 }
 
 export type CallRow = Selectable<CallTable>;

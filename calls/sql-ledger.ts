@@ -1,42 +1,103 @@
 import type { Kysely } from 'kysely';
-import { ulid } from 'ulid';
+import { createApiKeyStore } from './api-key-store.ts';
 import { createBatcher } from './batcher.ts';
 import { isFinal } from './call.ts';
+import type { Key } from './correlate.ts';
 import type { CallEvent } from './events.ts';
-import type { Ledger, Page, Recorded, StoredEvent } from './ledger.ts';
+import { createIdempotencyStore } from './idempotency-store.ts';
+import type { Ledger, Recorded, StoredEvent } from './ledger.ts';
+import type { CallChanges } from './outbox-publish.ts';
+import { createOutbox } from './create-outbox.ts';
+import { createCallChanges, publicEventOf, publishChanges } from './outbox-publish.ts';
+import { pageOf } from './page.ts';
 import { callOf, eventOf, recordEvent, saveCall } from './record-event.ts';
+import { createRemoval } from './removal.ts';
+import type { WriteLocks } from './row-locks.ts';
+import { TooFewLocks, noLocks } from './row-locks.ts';
 import type { EventRow, LedgerSchema } from './schema.ts';
+import { isConflict } from './store-errors.ts';
 
 type Db = Kysely<LedgerSchema>;
 
+/** A transaction that others got in the way of is begun anew so often. */
+const MAX_ATTEMPTS = 20;
+
 export interface SqlLedgerOptions {
-  /** Makes a transaction the only one that writes until it ends; where the database needs it. */
-  readonly lock?: (tx: Db) => Promise<void>;
+  /** For a database that several processes write to. */
+  readonly locks?: WriteLocks;
+  /** See `publishChanges`. */
+  readonly publishLock?: (tx: Db) => Promise<void>;
 }
 
 /** The ledger on a database that Kysely drives and `migrate` has prepared. Owns the connection. */
-export function createSqlLedger(db: Db, { lock }: SqlLedgerOptions = {}): Ledger {
-  async function write<T>(work: (tx: Db) => Promise<T>): Promise<T> {
-    return db.transaction().execute(async (tx) => {
-      await lock?.(tx);
+export function createSqlLedger(
+  db: Db,
+  { locks = noLocks, publishLock }: SqlLedgerOptions = {},
+): Ledger {
+  const listeners = new Set<() => void>();
+
+  async function write<T>(work: (tx: Db, changes: CallChanges) => Promise<T>): Promise<T> {
+    let published = 0;
+    const result = await db.transaction().execute(async (tx) => {
+      const changes = createCallChanges();
+      const done = await work(tx, changes);
+      published = await publishChanges(tx, changes, publishLock);
+      return done;
+    });
+    if (published > 0) notify();
+    return result;
+  }
+
+  function notify(): void {
+    for (const listener of listeners) listener();
+  }
+
+  async function publish<T>(work: (tx: Kysely<LedgerSchema>) => Promise<T>): Promise<T> {
+    const result = await db.transaction().execute(async (tx) => {
+      await publishLock?.(tx);
       return work(tx);
     });
+    notify();
+    return result;
+  }
+
+  async function store(requests: readonly (readonly CallEvent[])[]): Promise<Recorded[][]> {
+    let more: readonly Key[] = [];
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await write(async (tx, changes) => {
+          await locks.forEvents(tx, requests.flat(), more);
+          const results: Recorded[][] = [];
+          for (const events of requests) {
+            const recorded: Recorded[] = [];
+            for (const event of events) {
+              const result = await recordEvent(tx, event, changes);
+              const { callId, outcome } = result;
+              const isFresh = outcome === 'applied' || outcome === 'no_effect';
+              if (callId !== undefined && isFresh) changes.happened(callId, event);
+              recorded.push(result);
+            }
+            results.push(recorded);
+          }
+          return results;
+        });
+      } catch (error) {
+        if (attempt === MAX_ATTEMPTS) throw error;
+        if (error instanceof TooFewLocks) more = error.keys;
+        else if (!isConflict(error)) throw error;
+      }
+    }
   }
 
   // A commit waits for the disk: events that arrive meanwhile share the next one.
-  const writer = createBatcher<readonly CallEvent[], readonly Recorded[]>((requests) =>
-    write(async (tx) => {
-      const results: Recorded[][] = [];
-      for (const events of requests) {
-        const recorded: Recorded[] = [];
-        for (const event of events) recorded.push(await recordEvent(tx, event));
-        results.push(recorded);
-      }
-      return results;
-    }),
-  );
+  const writer = createBatcher<readonly CallEvent[], readonly Recorded[]>(store);
 
   return {
+    apiKeys: createApiKeyStore(db),
+    idempotency: createIdempotencyStore(db),
+    removal: createRemoval(db, locks),
+    outbox: createOutbox(db, { rowLocks: publishLock !== undefined, publish }),
+
     record: (events) => writer.run(events),
 
     async call(id) {
@@ -59,7 +120,7 @@ export function createSqlLedger(db: Db, { lock }: SqlLedgerOptions = {}): Ledger
       if (since !== undefined) query = query.where('startedAt', '>=', since);
       if (until !== undefined) query = query.where('startedAt', '<', until);
       const rows = await query.limit(limit + 1).execute();
-      return page(rows, limit, callOf, ({ id }) => id);
+      return pageOf(rows, limit, callOf, ({ id }) => id);
     },
 
     async events(callId, { limit, cursor }) {
@@ -71,7 +132,7 @@ export function createSqlLedger(db: Db, { lock }: SqlLedgerOptions = {}): Ledger
         .orderBy('sequence')
         .limit(limit + 1)
         .execute();
-      return page(rows, limit, storedEvent, ({ sequence }) => String(sequence));
+      return pageOf(rows, limit, storedEvent, ({ sequence }) => String(sequence));
     },
 
     async openCalls() {
@@ -107,7 +168,8 @@ export function createSqlLedger(db: Db, { lock }: SqlLedgerOptions = {}): Ledger
     },
 
     seal: (callId, at) =>
-      write(async (tx) => {
+      write(async (tx, changes) => {
+        await locks.forCalls(tx, [callId]);
         const row = await tx
           .selectFrom('calls')
           .selectAll()
@@ -116,9 +178,32 @@ export function createSqlLedger(db: Db, { lock }: SqlLedgerOptions = {}): Ledger
         if (row === undefined || row.sealedAt !== null) return false;
         const call = callOf(row);
         if (!isFinal(call.state)) return false;
-        await saveCall(tx, { ...call, sealedAt: at }, row.lastSequence, row.touchedAt);
+        await saveCall(tx, { ...call, sealedAt: at }, row.lastSequence, row.touchedAt, changes);
         return true;
       }),
+
+    async publicEvents({ limit, after, callId, types }) {
+      let query = db.selectFrom('publicEvents').selectAll().orderBy('position').limit(limit);
+      if (after !== undefined) query = query.where('position', '>', after);
+      if (callId !== undefined) query = query.where('callId', '=', callId);
+      if (types !== undefined && !types.includes('*')) {
+        query = query.where((eb) =>
+          eb.or(
+            types.map((pattern) =>
+              pattern.endsWith('.*')
+                ? eb('type', 'like', `${pattern.slice(0, -1)}%` as never)
+                : eb('type', '=', pattern as never),
+            ),
+          ),
+        );
+      }
+      return (await query.execute()).map(publicEventOf);
+    },
+
+    onPublicEvent(listener) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
 
     async countOpen() {
       const rows = await db
@@ -131,16 +216,13 @@ export function createSqlLedger(db: Db, { lock }: SqlLedgerOptions = {}): Ledger
     },
 
     async probe() {
-      // Takes the write lock and writes a page, then leaves no trace.
-      await write(async (tx) => {
-        await tx
-          .insertInto('callKeys')
-          .values({ kind: 'job', key: ulid(), callId: 'probe' })
-          .execute();
-        throw new Undone();
-      }).catch((error: unknown) => {
-        if (!(error instanceof Undone)) throw error;
-      });
+      // Only what was committed was written: a full disk shows at the commit.
+      const at = new Date().toISOString();
+      await db
+        .insertInto('probes')
+        .values({ id: 1, at })
+        .onConflict((conflict) => conflict.column('id').doUpdateSet({ at }))
+        .execute();
     },
 
     async close() {
@@ -150,8 +232,6 @@ export function createSqlLedger(db: Db, { lock }: SqlLedgerOptions = {}): Ledger
   };
 }
 
-class Undone extends Error {}
-
 function storedEvent(row: EventRow): StoredEvent {
   return {
     sequence: row.sequence ?? 0,
@@ -159,16 +239,4 @@ function storedEvent(row: EventRow): StoredEvent {
     late: row.late === 1,
     event: eventOf(row),
   };
-}
-
-function page<Row, T>(
-  rows: readonly Row[],
-  limit: number,
-  map: (row: Row) => T,
-  cursorOf: (row: Row) => string,
-): Page<T> {
-  const shown = rows.slice(0, limit);
-  const last = shown.at(-1);
-  const more = rows.length > limit && last !== undefined;
-  return { data: shown.map(map), nextCursor: more ? cursorOf(last) : undefined };
 }

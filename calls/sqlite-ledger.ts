@@ -12,6 +12,11 @@ import { createSqlLedger } from './sql-ledger.ts';
  * one machine. Rejects when the file cannot be opened or is no ledger.
  */
 export async function openSqliteLedger(path: string): Promise<Ledger> {
+  return createSqlLedger(await connectSqlite(path));
+}
+
+/** As `openSqliteLedger`, without what makes a ledger of it. The caller's to destroy. */
+export async function connectSqlite(path: string): Promise<Kysely<LedgerSchema>> {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   // What callers said is for the owner's eyes; SQLite gives its other files the same mode.
   closeSync(openSync(path, 'a', 0o600));
@@ -25,5 +30,5 @@ export async function openSqliteLedger(path: string): Promise<Ledger> {
     await db.destroy();
     throw error;
   }
-  return createSqlLedger(db);
+  return db;
 }

@@ -1,4 +1,5 @@
 import { ConfigError } from '../config/config-error.ts';
+import { dbCommand } from './db.ts';
 import { findLivekitServer } from './livekit-server.ts';
 import { startScreen } from './start-screen.ts';
 import { PortsTakenError, startStack } from './stack.ts';
@@ -18,12 +19,20 @@ switch (command) {
   case 'start':
     await start();
     break;
+  case 'db':
+    process.exitCode = await dbCommand({
+      args: process.argv.slice(3),
+      env: process.env,
+      cwd: process.cwd(),
+      say,
+    });
+    break;
   case 'livekit-server':
     // Used by the tests' set-up: builds it where it is missing, and says where it is.
     say(`livekit-server: ${(await findLivekitServer(process.env, say)).command}`);
     break;
   default:
-    say(`There is no command "${command}"; there is: start, livekit-server.`);
+    say(`There is no command "${command}"; there is: start, db, livekit-server.`);
     process.exitCode = 2;
 }
 

@@ -17,8 +17,10 @@ export interface Config {
   readonly sip: SipConfig;
   /** Bearer keys of the REST API, from TRUNKLINE_API_KEYS; empty: one is made at first start. */
   readonly apiKeys: readonly string[];
+  readonly outbound: OutboundConfig;
   /** PostgreSQL URL; undefined: SQLite in the data folder. */
   readonly databaseUrl: string | undefined;
+  readonly retention: RetentionConfig;
   /** Shared rate limits and fan-out between several call services; undefined: each for itself. */
   readonly redisUrl: string | undefined;
   /** URL at which the world reaches the call service, without a slash at its end. */
@@ -27,6 +29,22 @@ export interface Config {
   readonly endpointAllow: readonly string[];
   readonly providers: ProvidersConfig;
   readonly lines: readonly Line[];
+}
+
+export interface OutboundConfig {
+  /** LiveKit's id of the SIP trunk to call by, `ST_…`; undefined: no call can be made. */
+  readonly trunkId: string | undefined;
+  /** Whom calls may be made and transferred to: `+7343*`, `sip:*@pbx.example.com`, `*`. */
+  readonly dialAllow: readonly string[];
+}
+
+/** Days that a call's data is kept after the call; 0: for good. The record itself stays. */
+export interface RetentionConfig {
+  /** The timeline and the log of what others were told. */
+  readonly eventsDays: number;
+  /** What was said. */
+  readonly transcriptsDays: number;
+  readonly recordingsDays: number;
 }
 
 type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';

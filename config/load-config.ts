@@ -58,7 +58,16 @@ export function loadConfig({ env, cwd }: EnvInput): Config {
       trunk,
     },
     apiKeys: settings.TRUNKLINE_API_KEYS,
+    outbound: {
+      trunkId: settings.TRUNKLINE_OUTBOUND_TRUNK,
+      dialAllow: settings.TRUNKLINE_DIAL_ALLOW,
+    },
     databaseUrl: settings.DATABASE_URL,
+    retention: {
+      eventsDays: settings.TRUNKLINE_KEEP_EVENTS_DAYS,
+      transcriptsDays: settings.TRUNKLINE_KEEP_TRANSCRIPTS_DAYS,
+      recordingsDays: settings.TRUNKLINE_KEEP_RECORDINGS_DAYS,
+    },
     redisUrl: settings.REDIS_URL,
     publicUrl: settings.PUBLIC_URL,
     endpointAllow: settings.TRUNKLINE_ENDPOINT_ALLOW,

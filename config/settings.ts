@@ -14,6 +14,8 @@ const MIN_KEY_LENGTH = 16;
 const CALLS_PER_CORE = 5;
 
 const host = () => text('an address to listen on, such as 127.0.0.1');
+/** 0: for good. */
+const days = () => integerText(0, 36_500, 'days');
 const milliseconds = (max: number) => integerText(100, max, 'milliseconds');
 
 const addresses = list().refine(
@@ -21,8 +23,18 @@ const addresses = list().refine(
   shouldBe('IP addresses or CIDR blocks between commas'),
 );
 
+/** With what it may do, as wanted. */
+const API_KEY = new RegExp(`^(?:(?:read|operate|admin):)?[\\x21-\\x7e]{${MIN_KEY_LENGTH},}$`);
+/** A number, a SIP address, or the beginning of one before `*`. */
+const DESTINATION = /^(?:\*|\+\d{1,15}\*?|sips?:[\w.+*-]+@[\w.*-]+(?::\d{1,5})?)$/;
+
+const destinations = list().refine(
+  (patterns) => patterns.every((pattern) => DESTINATION.test(pattern)),
+  shouldBe("numbers and SIP addresses between commas, such as '+7343*' or 'sip:*@pbx.example.com'"),
+);
+
 const apiKeys = list().refine(
-  (keys) => keys.every((key) => key.length >= MIN_KEY_LENGTH && /^[\x21-\x7e]+$/.test(key)),
+  (keys) => keys.every((key) => API_KEY.test(key)),
   shouldBe(`keys of at least ${MIN_KEY_LENGTH} printable characters between commas`),
 );
 
@@ -58,9 +70,17 @@ export const Settings = z.object({
   TRUNKLINE_HTTP_PORT: port().default(8080),
   TRUNKLINE_API_URL: url(['http', 'https'], 'http://127.0.0.1:8080').optional(),
   TRUNKLINE_API_KEYS: apiKeys.default([]),
+  TRUNKLINE_DIAL_ALLOW: destinations.default([]),
+  TRUNKLINE_OUTBOUND_TRUNK: z
+    .string()
+    .regex(/^ST_\w{1,60}$/, shouldBe('the id of an outbound trunk, such as ST_abc123'))
+    .optional(),
   TRUNKLINE_ENDPOINT_ALLOW: addresses.default([]),
   PUBLIC_URL: url(['http', 'https'], 'https://calls.example.com').optional(),
   DATABASE_URL: url(['postgres', 'postgresql'], 'postgresql://user@host/trunkline').optional(),
+  TRUNKLINE_KEEP_EVENTS_DAYS: days().default(90),
+  TRUNKLINE_KEEP_TRANSCRIPTS_DAYS: days().default(365),
+  TRUNKLINE_KEEP_RECORDINGS_DAYS: days().default(90),
   REDIS_URL: url(['redis', 'rediss'], 'redis://127.0.0.1:6379').optional(),
 
   TRUNKLINE_WORKER_HOST: host().default('127.0.0.1'),

@@ -21,5 +21,9 @@ export async function createKeysAndIdempotency(db: Kysely<unknown>): Promise<voi
     .addColumn('status', 'integer')
     .addColumn('answer', 'text')
     .execute();
-  await db.schema.createIndex('idempotency_started').on('idempotency').column('started_at').execute();
+  await db.schema
+    .createIndex('idempotency_started')
+    .on('idempotency')
+    .column('started_at')
+    .execute();
 }

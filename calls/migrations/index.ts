@@ -2,8 +2,14 @@ import type { Kysely } from 'kysely';
 import type { Migration } from 'kysely/migration';
 import { Migrator } from 'kysely/migration';
 import { createCalls } from './0001-calls.ts';
+import { createOutbox } from './0002-outbox.ts';
+import { createKeysAndIdempotency } from './0003-keys-and-idempotency.ts';
+import { createStorage } from './0004-storage.ts';
 
 export type Dialect = 'sqlite' | 'postgres';
+
+/** What a database of this version has been through last. */
+export const LATEST_MIGRATION = '0004-storage';
 
 /**
  * Brings the schema up to date, under the dialect's lock. Forwards only: a step that was released
@@ -12,6 +18,9 @@ export type Dialect = 'sqlite' | 'postgres';
 export async function migrate<Schema>(db: Kysely<Schema>, dialect: Dialect): Promise<void> {
   const steps: Record<string, Migration> = {
     '0001-calls': { up: (db) => createCalls(db, dialect) },
+    '0002-outbox': { up: (db) => createOutbox(db, dialect) },
+    '0003-keys-and-idempotency': { up: createKeysAndIdempotency },
+    [LATEST_MIGRATION]: { up: createStorage },
   };
   const migrator = new Migrator({ db, provider: { getMigrations: async () => steps } });
   const { error } = await migrator.migrateToLatest();

@@ -1,0 +1,79 @@
+import { createHmac } from 'node:crypto';
+import { join } from 'node:path';
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import { eraseFromSpool } from '../calls/erase-spool.ts';
+import type { Ledger } from '../calls/ledger.ts';
+import { removeRecordingsOf } from '../calls/recordings.ts';
+import { newReceiptId } from '../calls/removal.ts';
+import type { Config } from '../config/config.ts';
+import { toE164 } from '../config/e164.ts';
+import { Problem, ProblemError } from './problems.ts';
+
+const count = z.number().int().nonnegative();
+
+/** What was removed; the number itself is not in it. */
+const Receipt = z.object({
+  id: z.string(),
+  at: z.iso.datetime(),
+  numberHash: z.string().describe('HMAC-SHA256 of the number with the LiveKit secret, hex'),
+  counts: z.object({
+    calls: count,
+    events: count,
+    publicEvents: count.describe('of the log that webhooks and SSE are fed from'),
+    recordings: count,
+    reports: count.describe('not delivered yet, on this machine'),
+  }),
+});
+
+export interface ErasuresDeps {
+  readonly config: Pick<Config, 'livekit' | 'lines' | 'sip' | 'dataDir'>;
+  readonly ledger: Pick<Ledger, 'removal'>;
+}
+
+/** `POST /v1/erasures`: removes a person by number; done twice, it finds nothing more. */
+export function erasuresRoutes({ config, ledger }: ErasuresDeps): FastifyPluginAsyncZod {
+  const { lines, sip, dataDir, livekit } = config;
+  const ours = new Set([...lines.flatMap(({ numbers }) => numbers), ...sip.trunk.numbers]);
+
+  return async (app) => {
+    app.post(
+      '/v1/erasures',
+      {
+        schema: {
+          summary: 'Remove a person by number',
+          description:
+            'Every call from or to the number loses what tells who it was and what was said; ' +
+            'when, how long and why it ended stay. Calls under way go on.',
+          tags: ['calls'],
+          body: z.object({ number: z.string().min(1).max(64).describe('E.164') }),
+          response: { 200: Receipt, 400: Problem, 401: Problem, 409: Problem },
+        },
+      },
+      async ({ body }) => {
+        const number = toE164(body.number, { country: sip.trunk.country });
+        if (number === undefined) {
+          throw new ProblemError(400, 'The number should be a whole one in E.164: +74951234567.');
+        }
+        if (ours.has(number)) {
+          throw new ProblemError(409, 'That is a number of ours: every call would be removed.');
+        }
+        const erased = await ledger.removal.erase(number);
+        const receipt = {
+          id: newReceiptId(),
+          at: new Date().toISOString(),
+          numberHash: createHmac('sha256', livekit.apiSecret).update(number).digest('hex'),
+          counts: {
+            calls: erased.callIds.length,
+            events: erased.events,
+            publicEvents: erased.publicEvents,
+            recordings: await removeRecordingsOf(join(dataDir, 'recordings'), erased.callIds),
+            reports: eraseFromSpool(join(dataDir, 'spool'), number),
+          },
+        };
+        await ledger.removal.addReceipt(receipt);
+        return receipt;
+      },
+    );
+  };
+}

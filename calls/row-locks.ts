@@ -1,0 +1,140 @@
+import { createHash } from 'node:crypto';
+import type { Kysely } from 'kysely';
+import { sql } from 'kysely';
+import type { Key } from './correlate.ts';
+import { callsByKey, lookupKeys } from './correlate.ts';
+import type { CallEvent } from './events.ts';
+import { explore } from './regroup.ts';
+import type { LedgerSchema } from './schema.ts';
+
+type Db = Kysely<LedgerSchema>;
+
+/** What keeps writers that work side by side apart. */
+export interface WriteLocks {
+  /**
+   * Takes all that recording these events will change, until the transaction ends.
+   * Throws `TooFewLocks` when that is more than was known: then begin anew.
+   *
+   * @param more keys that an attempt before this one found
+   */
+  forEvents(tx: Db, events: readonly CallEvent[], more: readonly Key[]): Promise<void>;
+  forCalls(tx: Db, callIds: readonly string[]): Promise<void>;
+  /** Whether rows can be passed over that somebody else holds. */
+  readonly skipLocked: boolean;
+}
+
+export class TooFewLocks extends Error {
+  readonly keys: readonly Key[];
+
+  constructor(keys: readonly Key[]) {
+    super('more is connected than was locked');
+    this.keys = keys;
+  }
+}
+
+/**
+ * PostgreSQL. Two transactions that may concern one call meet either at a key, because an event
+ * names it before there is a call, or at the call's row. Keys are locked first, then rows, each
+ * in one order and at once, so that nobody waits in a circle.
+ */
+export const postgresLocks: WriteLocks = {
+  skipLocked: true,
+
+  async forEvents(tx, events, more) {
+    const named = [...events.flatMap(lookupKeys), ...events.flatMap(names), ...more];
+    await lockKeys(tx, named);
+    const found = await connected(tx, named);
+    await postgresLocks.forCalls(tx, found.callIds);
+    // While we waited, others may have connected more, or moved it.
+    const now = await connected(tx, named);
+    const locked = new Set(named.map(numberOf));
+    const free = now.keys.filter((key) => !locked.has(numberOf(key)));
+    const known = new Set(found.callIds);
+    if (now.callIds.some((id) => !known.has(id)) || !(await tryLockKeys(tx, free))) {
+      throw new TooFewLocks([...more, ...free]);
+    }
+  },
+
+  async forCalls(tx, callIds) {
+    if (callIds.length === 0) return;
+    await tx
+      .selectFrom('calls')
+      .select('id')
+      .where('id', 'in', callIds)
+      .orderBy('id')
+      .forUpdate()
+      .execute();
+  },
+};
+
+/** One process has the SQLite file, and its transactions come one after the other. */
+export const noLocks: WriteLocks = {
+  skipLocked: false,
+  forEvents: async () => undefined,
+  forCalls: async () => undefined,
+};
+
+/** The calls that may change, and the keys of events whose call may become known. */
+async function connected(
+  tx: Db,
+  keys: readonly Key[],
+): Promise<{ readonly callIds: readonly string[]; readonly keys: readonly Key[] }> {
+  const { open, sealed, orphans } = await explore(tx, keys);
+  const byName = await callsByKey(
+    tx,
+    keys.filter(({ kind }) => kind === 'roomName'),
+  );
+  const unsealed = await openOf(
+    tx,
+    byName.map(({ callId }) => callId),
+  );
+  return {
+    callIds: [...new Set([...open, ...sealed, ...unsealed])].sort(),
+    keys: [...orphans.values()].flatMap(({ event }) => lookupKeys(event)),
+  };
+}
+
+async function openOf(tx: Db, callIds: readonly string[]): Promise<string[]> {
+  if (callIds.length === 0) return [];
+  const rows = await tx
+    .selectFrom('calls')
+    .select('id')
+    .where('id', 'in', callIds)
+    .where('sealedAt', 'is', null)
+    .execute();
+  return rows.map(({ id }) => id);
+}
+
+/** In one order, each of them waited for. */
+async function lockKeys(tx: Db, keys: readonly Key[]): Promise<void> {
+  const numbers = numbersOf(keys);
+  if (numbers.length === 0) return;
+  await sql`select pg_advisory_xact_lock(n::bigint) from unnest(${numbers}::text[]) with ordinality as t(n, i) order by i`.execute(
+    tx,
+  );
+}
+
+/** Out of order, so without waiting. */
+async function tryLockKeys(tx: Db, keys: readonly Key[]): Promise<boolean> {
+  const numbers = numbersOf(keys);
+  if (numbers.length === 0) return true;
+  const { rows } = await sql<{
+    taken: boolean;
+  }>`select pg_try_advisory_xact_lock(n::bigint) as taken from unnest(${numbers}::text[]) as t(n)`.execute(
+    tx,
+  );
+  return rows.every(({ taken }) => taken);
+}
+
+function numbersOf(keys: readonly Key[]): string[] {
+  return [...new Set(keys.map(numberOf))].sort();
+}
+
+/** An advisory lock is known by 64 bits: two keys may share one, and then only wait. */
+function numberOf({ kind, key }: Key): string {
+  return createHash('sha256').update(`${kind} ${key}`).digest().readBigInt64BE().toString();
+}
+
+function names({ correlation: { roomName } }: CallEvent): readonly Key[] {
+  return roomName === undefined ? [] : [{ kind: 'roomName', key: roomName }];
+}

@@ -1,0 +1,90 @@
+import { createReadStream, createWriteStream, existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { parseArgs } from 'node:util';
+import { DumpError, dumpLedger, restoreLedger } from '../calls/dump.ts';
+import { connectPostgres } from '../calls/postgres-ledger.ts';
+import { connectSqlite } from '../calls/sqlite-ledger.ts';
+import { loadConfig } from '../config/load-config.ts';
+
+const USAGE = `trunkline db export [--to <file>] [--database <url or file>]
+trunkline db import [--from <file>] [--database <url or file>]
+
+export writes all that the ledger holds as lines of JSON, as it is at one moment; import takes that
+into an empty database, whole or not at all. Without a file: stdout and stdin. Without --database:
+the configured one (DATABASE_URL, or the SQLite file in the data folder).
+
+From SQLite to PostgreSQL, with the call service stopped:
+  trunkline db export | trunkline db import --database postgresql://…
+`;
+
+export interface DbCommand {
+  readonly args: readonly string[];
+  readonly env: NodeJS.ProcessEnv;
+  readonly cwd: string;
+  readonly say: (line: string) => void;
+}
+
+/** `trunkline db …`: moves a ledger from one database to another. The exit code. */
+export async function dbCommand({ args, env, cwd, say }: DbCommand): Promise<number> {
+  const [action, ...rest] = args;
+  const options = parse(rest);
+  if (options === undefined || (action !== 'export' && action !== 'import')) {
+    say(USAGE);
+    return 2;
+  }
+  const database = options.database ?? configured(env, cwd);
+  const isUrl = /^postgres(?:ql)?:/.test(database);
+  const dialect = isUrl ? 'postgres' : 'sqlite';
+  if (action === 'export' && !isUrl && !existsSync(database)) {
+    say(`There is no ledger: ${database}.`);
+    return 1;
+  }
+  try {
+    const db = isUrl ? await connectPostgres(database) : await connectSqlite(database);
+    try {
+      if (action === 'export') {
+        const to = options.to === undefined ? process.stdout : createWriteStream(options.to);
+        const lines = Readable.from(withNewlines(dumpLedger(db, dialect)));
+        await pipeline(lines, to, { end: to !== process.stdout });
+        return 0;
+      }
+      const input = options.from === undefined ? process.stdin : createReadStream(options.from);
+      const lines = createInterface({ input, crlfDelay: Infinity });
+      const rows = await restoreLedger(db, dialect, lines);
+      say(`imported ${rows} rows`);
+      return 0;
+    } finally {
+      await db.destroy();
+    }
+  } catch (error) {
+    say(error instanceof DumpError ? error.message : `It failed: ${reason(error)}.`);
+    return 1;
+  }
+}
+
+function parse(args: readonly string[]) {
+  try {
+    const text = { type: 'string' } as const;
+    return parseArgs({ args: [...args], options: { to: text, from: text, database: text } }).values;
+  } catch {
+    return undefined;
+  }
+}
+
+function configured(env: NodeJS.ProcessEnv, cwd: string): string {
+  const config = loadConfig({ env, cwd });
+  return config.databaseUrl ?? join(config.dataDir, 'trunkline.sqlite');
+}
+
+async function* withNewlines(lines: AsyncIterable<string>): AsyncGenerator<string> {
+  for await (const line of lines) yield `${line}\n`;
+}
+
+/** The innermost one says what is wrong. */
+function reason(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause === undefined ? error.message : reason(error.cause);
+}
