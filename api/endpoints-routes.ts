@@ -78,13 +78,6 @@ export function endpointsRoutes(options: {
     if (problem !== undefined) throw new ProblemError(400, problem);
   }
 
-  function there<T>(found: T | undefined | false): T {
-    if (found === undefined || found === false) {
-      throw new ProblemError(404, 'There is no such endpoint.');
-    }
-    return found;
-  }
-
   return async (app) => {
     app.post(
       '/v1/endpoints',
@@ -209,4 +202,11 @@ export function endpointsRoutes(options: {
       },
     );
   };
+}
+
+function there<T>(found: T | undefined | false): T {
+  if (found === undefined || found === false) {
+    throw new ProblemError(404, 'There is no such endpoint.');
+  }
+  return found;
 }

@@ -37,7 +37,8 @@ export function createDeliveryStore(db: Db): DeliveryStore {
         .orderBy('number')
         .execute();
       const log = attempts.map(({ at, status, ms, error }) => ({
-        ...{ at, ms },
+        at,
+        ms,
         ...(status !== null && { status }),
         ...(error !== null && { error }),
       }));
@@ -74,7 +75,15 @@ export function createDeliveryStore(db: Db): DeliveryStore {
 function deliveryOf(row: Row): Delivery {
   const { id, endpointId, eventId, type, callId, sequence, state, attempts, createdAt } = row;
   return {
-    ...{ id, endpointId, eventId, type, callId, sequence, state, attempts, createdAt },
+    id,
+    endpointId,
+    eventId,
+    type,
+    callId,
+    sequence,
+    state,
+    attempts,
+    createdAt,
     ...(row.finishedAt !== null && { finishedAt: row.finishedAt }),
   };
 }

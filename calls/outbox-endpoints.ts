@@ -66,7 +66,10 @@ export function createEndpointStore(
         ...(disabled === true &&
           !wasDisabled && { disabledAt: now, disabledReason: 'operator' as const }),
         ...(disabled === false && {
-          ...{ disabledAt: null, disabledReason: null, failingSince: null, pausedUntil: null },
+          disabledAt: null,
+          disabledReason: null,
+          failingSince: null,
+          pausedUntil: null,
         }),
       };
       if (Object.keys(fields).length > 0) {
@@ -131,7 +134,10 @@ function newSecret(): string {
 function endpointOf(row: EndpointRow): Endpoint {
   const { id, url, events, description, createdAt, disabledAt, disabledReason, failingSince } = row;
   return {
-    ...{ id, url, events: JSON.parse(events) as string[], createdAt },
+    id,
+    url,
+    events: JSON.parse(events) as string[],
+    createdAt,
     ...(description !== null && { description }),
     ...(disabledAt !== null && { disabledAt }),
     ...(disabledReason !== null && { disabledReason }),

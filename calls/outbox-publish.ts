@@ -63,7 +63,11 @@ export async function publishChanges(
       sequence += 1;
       rows.push({
         id: `evt_${ulid()}`,
-        ...{ type, callId, sequence, key, timestamp },
+        type,
+        callId,
+        sequence,
+        key,
+        timestamp,
         data: JSON.stringify(data()),
       });
     }
@@ -179,7 +183,11 @@ export async function holdStreams(
 export function eventRow(type: PublicEventType, data: object): NewPublicEventRow {
   const id = `evt_${ulid()}`;
   return {
-    ...{ id, type, callId: null, sequence: null, key: id },
+    id,
+    type,
+    callId: null,
+    sequence: null,
+    key: id,
     timestamp: new Date().toISOString(),
     data: JSON.stringify(data),
   };
@@ -189,7 +197,11 @@ export function publicEventOf(row: PublicEventRow): PublicEvent {
   const { id, type, callId, sequence, timestamp } = row;
   return {
     position: Number(row.position),
-    ...{ id, type, callId, sequence, timestamp },
+    id,
+    type,
+    callId,
+    sequence,
+    timestamp,
     data: JSON.parse(row.data) as PublicEvent['data'],
   };
 }

@@ -232,7 +232,7 @@ async function log(tx: Db, deliveryId: string, attempt: Attempt): Promise<void> 
     .insertInto('attempts')
     .values({
       deliveryId,
-      number: Number(last ?? 0) + 1,
+      number: (last ?? 0) + 1,
       at: attempt.at,
       status: attempt.status ?? null,
       ms: Math.round(attempt.ms),

@@ -11,8 +11,8 @@ export interface OutboxSchema {
 }
 
 interface PublicEventTable {
-  /** Grows in the order of commits: see `publish`. */
-  position: Generated<number>;
+  /** Grows in the order of commits: see `publishChanges`. PostgreSQL's bigint is a text. */
+  position: Generated<number | string>;
   id: string;
   type: PublicEventType;
   callId: string | null;
@@ -49,7 +49,7 @@ interface DeliveryTable {
   endpointId: string;
   stream: string;
   /** Of the public event; deliveries of a stream go out in its order. */
-  position: number;
+  position: number | string;
   state: 'pending' | 'delivered' | 'dead';
   /** Tries that count against the schedule. */
   attempts: number;

@@ -124,7 +124,7 @@ export interface ClaimOptions extends Lease {
   /** Who claims: an id of the process. */
   readonly holder: string;
   /** How many more streams of the endpoint may be sent at the same time. */
-  room(endpointId: string): number;
+  readonly room: (endpointId: string) => number;
 }
 
 /** A delivery that is to be sent now, and by nobody else. */

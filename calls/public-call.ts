@@ -18,8 +18,17 @@ export function publicSummary(call: Call) {
   const { id, direction, ingress, state, line, from, to, ending, room } = call;
   const { startedAt, answeredAt, inProgressAt, endedAt } = call;
   return {
-    ...{ id, direction, ingress, state, line, from, to },
-    ...{ startedAt, answeredAt, inProgressAt, endedAt },
+    id,
+    direction,
+    ingress,
+    state,
+    line,
+    from,
+    to,
+    startedAt,
+    answeredAt,
+    inProgressAt,
+    endedAt,
     ...(isFinal(state) && {
       endedBy: ending?.by ?? ('system' as const),
       endReason: ending?.reason ?? ('unknown' as const),

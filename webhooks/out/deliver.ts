@@ -46,7 +46,7 @@ export function deliver(options: DeliverOptions): Deliverer {
   /** By endpoint and stream. */
   const sending = new Map<string, Promise<void>>();
   const busy = new Map<string, number>();
-  let stopped = false;
+  const stopping = new AbortController();
   let waker = Promise.withResolvers<void>();
 
   const wake = () => waker.resolve();
@@ -59,7 +59,7 @@ export function deliver(options: DeliverOptions): Deliverer {
   async function drain(first: Claim): Promise<void> {
     let claim: Claim | undefined = first;
     while (claim !== undefined) {
-      if (stopped) return queue.release(claim);
+      if (stopping.signal.aborted) return queue.release(claim);
       const sent = await send(claim, dispatcher, clock(), options.timeoutMs);
       const verdict = judge(sent, claim.attempts, clock(), random());
       const { deliveryId, endpoint } = claim;
@@ -89,14 +89,15 @@ export function deliver(options: DeliverOptions): Deliverer {
     sending.set(key, running);
   }
 
+  const room = (id: string) => STREAMS_PER_ENDPOINT - (busy.get(id) ?? 0);
+
   async function look(): Promise<void> {
-    const room = (id: string) => STREAMS_PER_ENDPOINT - (busy.get(id) ?? 0);
     const claims = await queue.claim({ holder, ...lease(), room });
     for (const claim of claims) start(claim);
   }
 
   const running = (async () => {
-    while (!stopped) {
+    while (!stopping.signal.aborted) {
       waker = Promise.withResolvers<void>();
       await look().catch((error: unknown) => {
         log.warn({ err: error }, 'outbox could not be read');
@@ -112,7 +113,7 @@ export function deliver(options: DeliverOptions): Deliverer {
     wake,
     async close() {
       unsubscribe();
-      stopped = true;
+      stopping.abort();
       wake();
       await running;
       await Promise.race([

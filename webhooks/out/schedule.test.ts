@@ -4,6 +4,8 @@ import { RETRY_AFTER_MS, judge, parseRetryAfter } from './schedule.ts';
 const NOW = new Date('2026-11-20T10:00:00.000Z');
 const after = (ms: number) => new Date(NOW.getTime() + ms);
 
+const pause = (status: number, retryAfterMs: number) => judge({ status, retryAfterMs }, 3, NOW, 0);
+
 describe('judge', () => {
   test('2xx is delivered; all else, redirects too, is tried again', () => {
     expect(judge({ status: 204 }, 0, NOW, 0)).toEqual({ type: 'delivered' });
@@ -31,8 +33,6 @@ describe('judge', () => {
   });
 
   test('429 and 503 say when, within bounds, and the schedule stays where it is', () => {
-    const pause = (status: number, retryAfterMs: number) =>
-      judge({ status, retryAfterMs }, 3, NOW, 0);
     expect(pause(429, 90_000)).toEqual({ type: 'retry', at: after(90_000), counts: false });
     expect(pause(503, 0)).toMatchObject({ at: after(1_000) });
     expect(pause(503, 1e12)).toMatchObject({ at: after(24 * 3_600_000) });
