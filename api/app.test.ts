@@ -23,6 +23,7 @@ const LIVEKIT = { url: 'ws://127.0.0.1:7880', apiKey: 'key', apiSecret: 'secret-
 const CONFIG: AppDeps['config'] = {
   livekit: LIVEKIT,
   lines: [],
+  endpointAllow: [],
   sip: {
     trunk: {
       calledNumberHeader: 'CALLED_DID',
@@ -328,6 +329,13 @@ describe('problems and keys', () => {
       '/v1/calls/{id}',
       '/v1/calls/{id}/events',
       '/v1/calls/{id}/transcript',
+      '/v1/endpoints',
+      '/v1/endpoints/{id}',
+      '/v1/endpoints/{id}/test',
+      '/v1/endpoints/{id}/rotate',
+      '/v1/deliveries',
+      '/v1/deliveries/{id}',
+      '/v1/deliveries/{id}/retry',
       '/v1/lines',
     ]);
     const metrics = await (await fetch(`${url}/metrics`)).text();

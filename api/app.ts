@@ -1,33 +1,47 @@
 import helmet from '@fastify/helmet';
-import rateLimit from '@fastify/rate-limit';
-import swagger from '@fastify/swagger';
 import underPressure from '@fastify/under-pressure';
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
 import { LogController, fastify } from 'fastify';
-import {
-  jsonSchemaTransform,
-  serializerCompiler,
-  validatorCompiler,
-} from 'fastify-type-provider-zod';
+import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
 import type { Ledger } from '../calls/ledger.ts';
 import type { Config } from '../config/config.ts';
 import { livekitWebhooks } from '../webhooks/receive.ts';
-import { createKeyCheck } from './api-keys.ts';
+import { guard } from './access.ts';
+import type { Limits } from './access.ts';
+import { createAuthenticate } from './api-keys.ts';
 import { callsRoutes } from './calls-routes.ts';
+import { deliveriesRoutes } from './deliveries-routes.ts';
+import { endpointsRoutes } from './endpoints-routes.ts';
+import { erasuresRoutes } from './erasures-routes.ts';
+import { EventFeed } from './event-feed.ts';
+import { STREAM_LIMITS, eventsRoute } from './events-route.ts';
+import type { StreamLimits } from './events-route.ts';
+import { idempotent } from './idempotency.ts';
+import { keysRoutes } from './keys-routes.ts';
+import { deliveriesRoutes } from './deliveries-routes.ts';
+import { endpointsRoutes } from './endpoints-routes.ts';
 import { linesRoutes } from './lines-routes.ts';
 import { createMetrics } from './metrics.ts';
 import type { Metrics } from './metrics.ts';
 import { numberPlan } from './number-plan.ts';
+import { describeApi, describeProblems } from './openapi.ts';
+import { operatorRoutes } from './operator-routes.ts';
+import { Operator } from './operator.ts';
+import { createLiveKitOperator } from './livekit-operator.ts';
+import type { LiveKitOperator } from './livekit-operator.ts';
 import { ProblemError, answerWithProblems } from './problems.ts';
 import { reportsRoute } from './reports-route.ts';
 
-/** Per address; LiveKit, workers and ingress are known by their signatures and not limited. */
-const REQUESTS_PER_MINUTE = 600;
+/** LiveKit, workers and ingress are known by their signatures and not limited. */
+const LIMITS: Limits = { requestsPerMinute: 600, failuresPerMinute: 60 };
+const BODY_LIMIT_BYTES = 64 * 1024;
+/** Dialling that is under way when we stop is given this long; LiveKit goes on with it, ms. */
+const DIALLING_GRACE_MS = 2_000;
 /** Beyond it requests are refused, so that those that are taken are answered, ms. */
 const MAX_EVENT_LOOP_DELAY_MS = 2_000;
 
 export interface AppDeps {
-  readonly config: Pick<Config, 'livekit' | 'lines' | 'sip'>;
+  readonly config: Pick<Config, 'livekit' | 'lines' | 'sip' | 'endpointAllow'>;
   /** Bearer keys of `/v1`; at least one. */
   readonly apiKeys: readonly string[];
   /** Stays the caller's to close. */
@@ -88,6 +102,9 @@ export async function createApp(deps: AppDeps): Promise<FastifyInstance> {
       throw new ProblemError(401, 'A valid API key is needed: `Authorization: Bearer <key>`.');
     });
     await api.register(callsRoutes({ ledger }));
+    const { endpointAllow } = config;
+    await api.register(endpointsRoutes({ outbox: ledger.outbox, endpointAllow }));
+    await api.register(deliveriesRoutes({ outbox: ledger.outbox }));
     await api.register(linesRoutes({ lines: config.lines }));
   });
 

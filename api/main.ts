@@ -5,6 +5,7 @@ import { openSqliteLedger } from '../calls/sqlite-ledger.ts';
 import { ConfigError } from '../config/config-error.ts';
 import { loadConfig } from '../config/load-config.ts';
 import { createLiveKitRooms } from '../webhooks/livekit-rooms.ts';
+import { startDeliverer } from '../webhooks/out/start-deliverer.ts';
 import { repeat } from '../webhooks/repeat.ts';
 import { sealSettled } from '../webhooks/seal.ts';
 import { watchCalls } from '../webhooks/watch-calls.ts';
@@ -47,6 +48,8 @@ const sealing = repeat(
   log,
 );
 
+const deliverer = startDeliverer({ ledger, endpointAllow: config.endpointAllow, log });
+
 let stopping = false;
 /** SIGTERM and Ctrl-C: what is under way is finished; a second time: at once. */
 function stop(signal: NodeJS.Signals): void {
@@ -56,7 +59,7 @@ function stop(signal: NodeJS.Signals): void {
   setTimeout(() => process.exit(1), CLOSE_TIMEOUT_MS).unref();
   void (async () => {
     await app.close();
-    await Promise.all([watch.close(), sealing.close()]);
+    await Promise.all([watch.close(), sealing.close(), deliverer.close()]);
     await ledger.close();
   })().catch((error: unknown) => {
     log.error({ err: error }, 'could not stop in order');
