@@ -17,6 +17,11 @@ export interface RoomState extends LiveKitRoom {
   readonly people: readonly LiveKitParticipant[] | undefined;
 }
 
+/** Whether a phone call is in it, and the webhooks about everybody should have come. */
+export function isSettled({ people = [] }: RoomState, now: Date): boolean {
+  return people.some(({ kind }) => kind === 'SIP') && !people.some((one) => hasJustCome(one, now));
+}
+
 /** What the record does not know of the people who are in this room. */
 export function arrivals(
   room: RoomState,
@@ -27,7 +32,7 @@ export function arrivals(
   const inRoom = calls.filter((call) => isIn(call, room));
   const legs = calls.flatMap((call) => call.legs);
   return (room.people ?? []).flatMap((participant) => {
-    const isNew = now.getTime() - Number(participant.joinedAtMs ?? 0) < JUST_COME_MS;
+    const isNew = hasJustCome(participant, now);
     if (participant.kind === 'SIP') {
       const leg = legs.find((known) => hasStay(known, participant));
       const answered =
@@ -75,6 +80,10 @@ export function agentAlone({ sid, name }: { sid: string; name?: string }, now: D
     type: 'call.found',
     data: {},
   };
+}
+
+function hasJustCome({ joinedAtMs }: LiveKitParticipant, now: Date): boolean {
+  return now.getTime() - Number(joinedAtMs ?? 0) < JUST_COME_MS;
 }
 
 /** By sid; or by who is in it, since a room that is made anew has another sid. */

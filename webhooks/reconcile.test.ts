@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Call } from '../calls/call.ts';
 import type { CallEvent } from '../calls/events.ts';
 import type { Ledger } from '../calls/ledger.ts';
@@ -11,7 +11,7 @@ import type { Trace } from './fixtures/histories.ts';
 import { PLAN, eventsOf, reportsOf } from './fixtures/histories.ts';
 import type { LiveKitParticipant } from './livekit-webhook.ts';
 import { OrphanRooms } from './reconcile-orphans.ts';
-import { learnAnswers, reconcile } from './reconcile.ts';
+import { QuickLook, reconcile } from './reconcile.ts';
 import { sealSettled } from './seal.ts';
 
 const log = pino({ level: 'silent' });
@@ -250,10 +250,28 @@ describe('after an outage', () => {
   });
 
   test('a call that rings is looked at although it was heard of just now', async () => {
-    await ledger.record(arrivals.map((event) => ({ ...event, at: new Date().toISOString() })));
-    rooms.set(roomName, { sid: roomSid, people: [caller, agent] });
-    await learnAnswers({ ledger, livekit, plan: PLAN, log }, new Date());
+    const now = new Date();
+    await ledger.record(arrivals.map((event) => ({ ...event, at: now.toISOString() })));
+    rooms.set(roomName, {
+      sid: roomSid,
+      people: [{ ...caller, joinedAtMs: String(now.getTime()) }],
+    });
+    await new QuickLook({ ledger, livekit, plan: PLAN, log }).run(now);
     expect(await calls()).toMatchObject([{ state: 'connected', legs: [{ answerInferred: true }] }]);
+  });
+
+  test('a room that nobody told of is looked into once, soon after the caller came', async () => {
+    const now = Date.now();
+    const look = new QuickLook({ ledger, livekit, plan: PLAN, log });
+    rooms.set(roomName, { sid: roomSid, people: [{ ...caller, joinedAtMs: String(now) }] });
+    await look.run(new Date(now + 1_000));
+    expect(await calls()).toEqual([]);
+    await look.run(new Date(now + 4_000));
+    expect(await calls()).toMatchObject([{ state: 'connected' }]);
+    silent.add(roomName);
+    const warn = vi.spyOn(log, 'warn');
+    await look.run(new Date(now + 6_000));
+    expect(warn).not.toHaveBeenCalled();
   });
 });
 

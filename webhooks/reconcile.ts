@@ -4,7 +4,7 @@ import type { Ledger } from '../calls/ledger.ts';
 import type { NumberPlan } from './from-livekit.ts';
 import type { LiveKitRoom, LiveKitRooms } from './livekit-rooms.ts';
 import type { RoomState } from './reconcile-findings.ts';
-import { agentAlone, arrivals, departures } from './reconcile-findings.ts';
+import { agentAlone, arrivals, departures, isSettled } from './reconcile-findings.ts';
 
 /** What was heard of just now is still on its way by webhook, ms. */
 const QUIET_MS = 10_000;
@@ -64,28 +64,49 @@ export async function reconcile(deps: ReconcilerDeps, now: Date): Promise<readon
 }
 
 /**
- * Looks at the calls that ring: no webhook tells that livekit-sip has answered one. An ingress of
- * ours reports that itself.
+ * Between two comparisons: looks into rooms that it has not seen yet, so that a call is known
+ * after seconds although every webhook about it was lost, and at the calls that ring, because no
+ * webhook tells that livekit-sip has answered one. (An ingress of ours reports that itself.)
  */
-export async function learnAnswers(deps: ReconcilerDeps, now: Date): Promise<void> {
-  const { data } = await deps.ledger.calls({
-    state: 'ringing',
-    since: new Date(now.getTime() - YOUNG_MS).toISOString(),
-    limit: YOUNG_AT_ONCE,
-  });
-  const calls = data.filter(({ legs }) => legs.every(({ invitedAt }) => invitedAt === undefined));
-  const rooms = await inspect(
-    deps,
-    calls.flatMap(({ room }) =>
-      room?.sid !== undefined && room.name !== undefined
-        ? [{ sid: room.sid, name: room.name }]
-        : [],
-    ),
-  );
-  await recordFound(
-    deps,
-    rooms.flatMap((room) => arrivals(room, calls, deps.plan, now)),
-  );
+export class QuickLook {
+  readonly #deps: ReconcilerDeps;
+  /** Room sids that were looked into, people and all. */
+  #seen = new Set<string>();
+
+  constructor(deps: ReconcilerDeps) {
+    this.#deps = deps;
+  }
+
+  async run(now: Date): Promise<void> {
+    const { ledger, livekit, plan } = this.#deps;
+    const all = await livekit.rooms();
+    const ringing = await this.#ringing(now);
+    const rooms = await inspect(
+      this.#deps,
+      all.filter(({ sid }) => !this.#seen.has(sid) || ringing.has(sid)).slice(0, YOUNG_AT_ONCE),
+    );
+    const seen = new Set(all.filter(({ sid }) => this.#seen.has(sid)).map(({ sid }) => sid));
+    for (const room of rooms) if (isSettled(room, now)) seen.add(room.sid);
+    this.#seen = seen;
+    const settled = rooms.filter(({ sid }) => seen.has(sid) || ringing.has(sid));
+    if (settled.length === 0) return;
+    const calls = (await ledger.openCalls()).map(({ call }) => call);
+    await recordFound(
+      this.#deps,
+      settled.flatMap((room) => arrivals(room, calls, plan, now)),
+    );
+  }
+
+  /** Sids of their rooms. */
+  async #ringing(now: Date): Promise<ReadonlySet<string>> {
+    const { data } = await this.#deps.ledger.calls({
+      state: 'ringing',
+      since: new Date(now.getTime() - YOUNG_MS).toISOString(),
+      limit: YOUNG_AT_ONCE,
+    });
+    const calls = data.filter(({ legs }) => legs.every(({ invitedAt }) => invitedAt === undefined));
+    return new Set(calls.flatMap(({ room }) => room?.sid ?? []));
+  }
 }
 
 /** Who is in each room. One that cannot be asked about does not keep the others from being. */

@@ -4,13 +4,13 @@ import type { Line } from '../config/config.ts';
 import type { NumberPlan } from './from-livekit.ts';
 import type { LiveKitActions, LiveKitRooms } from './livekit-rooms.ts';
 import { OrphanRooms } from './reconcile-orphans.ts';
-import { learnAnswers, reconcile } from './reconcile.ts';
+import { QuickLook, reconcile } from './reconcile.ts';
 import { repeat } from './repeat.ts';
 import type { Repeated } from './repeat.ts';
 import { Rescuer } from './rescue.ts';
 
 const RECONCILE_EVERY_MS = 15_000;
-const LEARN_ANSWERS_EVERY_MS = 2_500;
+const QUICK_LOOK_EVERY_MS = 2_500;
 
 export interface WatchOptions {
   readonly ledger: Ledger;
@@ -66,6 +66,7 @@ export function watchCalls(options: WatchOptions): CallWatch {
     },
     onInferred: (events: number) => metrics?.countInferred(events),
   };
+  const quickLook = new QuickLook(deps);
   let tasks: readonly Repeated[] = [];
 
   async function compare(): Promise<void> {
@@ -86,7 +87,7 @@ export function watchCalls(options: WatchOptions): CallWatch {
     start() {
       tasks = [
         repeat(compare, RECONCILE_EVERY_MS, log),
-        repeat(() => learnAnswers(deps, new Date()), LEARN_ANSWERS_EVERY_MS, log),
+        repeat(() => quickLook.run(new Date()), QUICK_LOOK_EVERY_MS, log),
       ];
     },
     async close() {
