@@ -210,6 +210,12 @@ export function createDeliveryQueue(db: Db, { rowLocks, publish }: QueueOptions)
       return next;
     },
 
+    async takeOver() {
+      // Beside us others may be sending: their leases run out by themselves.
+      if (rowLocks) return;
+      await db.updateTable('streams').set({ leasedBy: null, leasedUntil: null }).execute();
+    },
+
     async release({ holder, stream, endpoint }) {
       await db
         .updateTable('streams')

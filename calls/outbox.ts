@@ -110,6 +110,8 @@ export interface DeliveryQueue {
     verdict: Verdict,
     options: Lease,
   ): Promise<Claim | undefined>;
+  /** At a start: where there can be no other sender, what one that died has leased is due again. */
+  takeOver(): Promise<void>;
   /** Gives the stream back unsent. */
   release(claim: Claim): Promise<void>;
 }

@@ -157,18 +157,27 @@ function turns(call: Call): readonly Fact[] {
   }));
 }
 
-/** Callers and agents, as they come and go. */
+/** Callers and agents, as they come and go; not every source tells when they came. */
 function presences(call: Call): readonly Fact[] {
   return [
     ...call.legs.flatMap((leg) =>
       leg.stays.flatMap(({ participantSid, joinedAt, leftAt }) =>
-        presence(participantSid, joinedAt, leftAt ?? call.room?.finishedAt, aboutLeg(leg)),
+        presence(
+          participantSid,
+          joinedAt ?? call.startedAt,
+          leftAt ?? call.room?.finishedAt,
+          aboutLeg(leg),
+        ),
       ),
     ),
     ...call.agents.flatMap(({ participantSid, joinedAt, leftAt, name, jobId }) =>
       participantSid === undefined
         ? []
-        : presence(participantSid, joinedAt, leftAt, { kind: 'agent', name, jobId }),
+        : presence(participantSid, joinedAt ?? call.startedAt, leftAt, {
+            kind: 'agent',
+            name,
+            jobId,
+          }),
     ),
   ];
 }
@@ -179,7 +188,7 @@ function aboutLeg({ sipCallId, direction, from, to }: Leg): object {
 
 function presence(
   participantSid: string,
-  joinedAt: string | undefined,
+  joinedAt: string,
   leftAt: string | undefined,
   about: object,
 ): Fact[] {

@@ -97,6 +97,9 @@ export function deliver(options: DeliverOptions): Deliverer {
   }
 
   const running = (async () => {
+    await queue.takeOver().catch((error: unknown) => {
+      log.warn({ err: error }, 'leases of a sender before this one have to run out');
+    });
     while (!stopping.signal.aborted) {
       waker = Promise.withResolvers<void>();
       await look().catch((error: unknown) => {
