@@ -93,7 +93,7 @@ export class HostPool {
         this.#options.onJobEnded(message.jobId);
       }
     });
-    child.on('error', (error) => log.error({ error }, 'a host cannot be started'));
+    child.on('error', (error) => log.error({ err: error }, 'a host cannot be started'));
     child.once('exit', (code, signal) => {
       this.#hosts.delete(host);
       if (host.jobs.size > 0) this.#options.onLost([...host.jobs.values()]);

@@ -46,7 +46,7 @@ process.on('disconnect', () => {
 // The worker decides when hosts stop; a signal to the whole process group must not cut calls off.
 process.on('SIGTERM', () => undefined);
 process.on('SIGINT', () => undefined);
-process.on('unhandledRejection', (error) => deps?.log.error({ error }, 'unhandled rejection'));
+process.on('unhandledRejection', (error) => deps?.log.error({ err: error }, 'unhandled rejection'));
 
 function init({ config }: Extract<ToHost, { type: 'init' }>): JobDependencies {
   initializeLogger({ pretty: false, level: config.logLevel });
@@ -84,7 +84,7 @@ async function prepare(
 
 async function warm(samples: Promise<unknown>, { name }: AgentProfile, log: Logger): Promise<void> {
   await samples.catch((error: unknown) =>
-    log.warn({ error, profile: name }, 'a fixed text cannot be prepared'),
+    log.warn({ err: error, profile: name }, 'a fixed text cannot be prepared'),
   );
 }
 
@@ -111,6 +111,7 @@ async function exitWhenIdle(): Promise<void> {
   process.exit(0);
 }
 
+/** A worker that died just now is no reason to die with it: `disconnect` follows. */
 function send(message: FromHost): void {
-  if (process.connected) process.send?.(message);
+  if (process.connected) process.send?.(message, undefined, undefined, () => undefined);
 }

@@ -1,5 +1,5 @@
 import { voice } from '@livekit/agents';
-import { Room, RoomEvent } from '@livekit/rtc-node';
+import { DisconnectReason, Room, RoomEvent } from '@livekit/rtc-node';
 import type { RemoteParticipant } from '@livekit/rtc-node';
 import { RoomServiceClient } from 'livekit-server-sdk';
 import type { Logger } from 'pino';
@@ -94,7 +94,7 @@ class Job {
       await this.#converse(caller);
     } catch (error) {
       if (!this.#over.signal.aborted) {
-        this.#log.error({ error }, 'the call failed');
+        this.#log.error({ err: error }, 'the call failed');
         this.#end(fromFailure(error as Error, this.#room.isConnected));
       }
     }
@@ -118,6 +118,7 @@ class Job {
     this.#room.on(RoomEvent.Disconnected, (reason) => this.#end(fromRoomDisconnect(reason)));
     await this.#room.connect(url, token, { autoSubscribe: true, dynacast: false });
     this.#speaker = publishVoice(this.#room, this.#log);
+    void this.#checkRoom();
     const caller = await waitForCaller(this.#room, this.#within(CALLER_TIMEOUT_MS));
     this.#caller = caller;
     if (caller.sid) this.#call.participantSid = caller.sid;
@@ -128,6 +129,16 @@ class Job {
       this.#end(fromCallerLeft(gone.disconnectReason, callStatus(gone)));
     });
     return caller;
+  }
+
+  /**
+   * The room may have been deleted while we were on our way; connecting, which is tried again and
+   * again, has then made a new one that nobody will ever enter.
+   */
+  async #checkRoom(): Promise<void> {
+    const sid = await this.#room.getSid().catch(() => '');
+    if (sid === '' || sid === this.#info.room.sid) return;
+    this.#end(fromRoomDisconnect(DisconnectReason.ROOM_DELETED));
   }
 
   async #converse(caller: RemoteParticipant): Promise<void> {
@@ -180,7 +191,7 @@ class Job {
       const samples = await this.#deps.spokenTexts.samples((this.#line as Line).agent, text);
       if (!this.#over.signal.aborted) session.say(text, { audio: asFrames(samples) });
     } catch (error) {
-      this.#log.warn({ error }, 'a fixed text cannot be synthesised');
+      this.#log.warn({ err: error }, 'a fixed text cannot be synthesised');
       this.#end(providerFailure('tts_error'));
     }
   }
@@ -235,7 +246,7 @@ class Job {
       const samples = await spokenTexts.samples(this.#line.agent, text);
       await play(samples, this.#speaker, FAREWELL_TIMEOUT_MS);
     } catch (error) {
-      this.#log.warn({ error }, 'the caller is released without a word');
+      this.#log.warn({ err: error }, 'the caller is released without a word');
     }
   }
 
@@ -247,7 +258,7 @@ class Job {
       const rooms = new RoomServiceClient(url.replace(/^ws/, 'http'), apiKey, apiSecret);
       await rooms
         .deleteRoom(name)
-        .catch((error: unknown) => this.#log.warn({ error }, 'the room cannot be deleted'));
+        .catch((error: unknown) => this.#log.warn({ err: error }, 'the room cannot be deleted'));
     }
     await Promise.allSettled([
       this.#room.disconnect(),

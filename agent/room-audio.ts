@@ -22,7 +22,9 @@ export function publishVoice(room: Room, log: Logger): Speaker {
   });
   // Not ended with the call, which may fail before the track is there and has a farewell to say.
   const { signal } = new AbortController();
-  speaker.start(signal).catch((error: unknown) => log.error({ error }, 'the voice track failed'));
+  speaker
+    .start(signal)
+    .catch((error: unknown) => log.error({ err: error }, 'the voice track failed'));
   return speaker;
 }
 
@@ -30,7 +32,9 @@ export function publishVoice(room: Room, log: Logger): Speaker {
 export function listenToCaller(room: Room, caller: RemoteParticipant, log: Logger): CallerAudio {
   const audio = new CallerAudio();
   const listen = (track: RemoteTrack) => {
-    audio.listenTo(track).catch((error: unknown) => log.error({ error }, 'cannot hear the caller'));
+    audio
+      .listenTo(track)
+      .catch((error: unknown) => log.error({ err: error }, 'cannot hear the caller'));
   };
   room.on(RoomEvent.TrackSubscribed, (track, _publication, participant) => {
     const isCaller = participant.identity === caller.identity;

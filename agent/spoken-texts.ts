@@ -13,6 +13,9 @@ import { TTS_SAMPLE_RATE } from './providers.ts';
 /** Frames of a greeting: long enough to be cheap, short enough to stop at once on barge-in. */
 const FRAME_SAMPLES = TTS_SAMPLE_RATE / 20;
 
+/** A caller may be waiting for it in silence. */
+const QUICKLY = { maxRetry: 1, retryIntervalMs: 100, timeoutMs: 5_000 };
+
 /**
  * What is the same in every call: texts (greetings, goodbyes), synthesised once per voice and kept
  * in memory and in the data folder, so that a caller is greeted without waiting for the TTS; and
@@ -107,14 +110,14 @@ async function readWav(file: string): Promise<Int16Array> {
 async function synthesise(text: string, voice: tts.TTS): Promise<Int16Array> {
   const pieces: Int16Array[] = [];
   if (voice.capabilities.streaming) {
-    const stream = voice.stream();
+    const stream = voice.stream({ connOptions: QUICKLY });
     stream.pushText(text);
     stream.endInput();
     for await (const audio of stream) {
       if (typeof audio !== 'symbol') pieces.push(audio.frame.data);
     }
   } else {
-    for await (const audio of voice.synthesize(text)) pieces.push(audio.frame.data);
+    for await (const audio of voice.synthesize(text, QUICKLY)) pieces.push(audio.frame.data);
   }
   const samples = new Int16Array(pieces.reduce((sum, { length }) => sum + length, 0));
   let at = 0;

@@ -111,7 +111,7 @@ export class AgentWorker {
         await this.#session(() => (wait = RECONNECT_MS.first));
         if (!signal.aborted) log.warn('the connection to LiveKit was lost');
       } catch (error) {
-        log.warn({ error, wait }, 'LiveKit cannot be reached');
+        log.warn({ err: error, wait }, 'LiveKit cannot be reached');
       }
       await delay(wait, undefined, { signal }).catch(() => undefined);
       wait = Math.min(wait * 2, RECONNECT_MS.most);
