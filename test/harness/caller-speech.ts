@@ -39,13 +39,16 @@ export async function hearAgent(
   heard: Int16Array,
   texts: readonly string[],
 ): Promise<string[]> {
+  const speak = (text: string) => voice.speak(text, { speaker: 'agent', sampleRate: RATE });
   const phrases = await Promise.all(
-    [...new Set(texts)].map(async (text) => ({
-      text,
-      pcm: await voice.speak(text, { speaker: 'agent', sampleRate: RATE }),
-    })),
+    [...new Set(texts)].map(async (text) => {
+      // The first sentence may have been synthesised for itself, so that no pause follows it.
+      const [, first = '', rest = ''] = /^(.{8,}?[.!?] )(.*)$/.exec(text) ?? [];
+      const joined = Int16Array.from([...(await speak(first)), ...(await speak(rest))]);
+      return [{ text, pcm: await speak(text) }, ...(rest ? [{ text, pcm: joined }] : [])];
+    }),
   );
-  const recogniser = createRecogniser(phrases);
+  const recogniser = createRecogniser(phrases.flat());
   return utterances(heard).map((piece) => recogniser.recognise(piece, RATE).text);
 }
 
