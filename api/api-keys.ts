@@ -1,9 +1,24 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { ulid } from 'ulid';
+import type { ApiKeyStore, Scope } from '../calls/api-key-store.ts';
+import { SCOPES } from '../calls/api-key-store.ts';
 
-/** Entropy of a key that is made here, RFC 4648 §5 text behind the prefix. */
-const KEY_BYTES = 24;
+/** 256 bits: nobody guesses it, so its digest needs no slow hash such as bcrypt's. */
+const KEY_BYTES = 32;
+/** `lastUsedAt` is written this often at most, ms. */
+const TOUCH_EVERY_MS = 60_000;
+
+/** Who asks. */
+export interface Principal {
+  /** The key's id; `env_…` for a key of the configuration. */
+  readonly id: string;
+  readonly scope: Scope;
+}
+
+/** Undefined when the `Authorization` header (RFC 6750 §2.1) carries no key of ours. */
+export type Authenticate = (header: string | undefined) => Promise<Principal | undefined>;
 
 /**
  * The API key of this installation: made at first start and kept in `<dataDir>/api-key`, which
@@ -28,21 +43,63 @@ export function ensureApiKey(dataDir: string): string {
   return key;
 }
 
+/** A new key for `POST /v1/keys`: `text` is shown once, `digest` is what is kept. */
+export function newApiKey(): {
+  readonly id: string;
+  readonly text: string;
+  readonly digest: string;
+} {
+  const name = ulid();
+  const text = `tl_${name}_${randomBytes(KEY_BYTES).toString('base64url')}`;
+  return { id: `key_${name}`, text, digest: digest(text).toString('hex') };
+}
+
 /**
- * Whether an `Authorization` header carries one of the keys (RFC 6750 §2.1). Takes as long for a
- * wrong key as for a right one. Throws when there are no keys, or an empty one.
+ * Knows keys by their SHA-256, and takes as long for a wrong key as for a right one.
+ *
+ * @param configured keys of the configuration, admin unless `read:` or `operate:` stands before;
+ * throws when there are none, or an empty one
  */
-export function createKeyCheck(keys: readonly string[]): (header: string | undefined) => boolean {
-  if (keys.length === 0 || keys.includes(''))
-    throw new Error('there is no API key, or an empty one');
-  const digests = keys.map(digest);
-  return (header) => {
+export function createAuthenticate(
+  configured: readonly string[],
+  store: Pick<ApiKeyStore, 'find' | 'touch'>,
+  now: () => number = Date.now,
+): Authenticate {
+  const known = configured.map(parseConfigured);
+  if (known.length === 0) throw new Error('there is no API key');
+  const touched = new Map<string, number>();
+
+  return async (header) => {
     const presented = /^Bearer +(\S+)$/i.exec(header ?? '')?.[1];
-    if (presented === undefined) return false;
+    if (presented === undefined) return undefined;
     const actual = digest(presented);
     // All of them, always: the time must not tell which key came close.
-    return digests.map((known) => timingSafeEqual(known, actual)).includes(true);
+    const [first] = known.filter((key) => timingSafeEqual(key.digest, actual));
+    if (first !== undefined) return first.principal;
+
+    const name = /^tl_([0-9A-HJKMNP-TV-Z]{26})_/.exec(presented)?.[1];
+    if (name === undefined) return undefined;
+    const found = await store.find(`key_${name}`);
+    if (found === undefined) return undefined;
+    if (!timingSafeEqual(Buffer.from(found.digest, 'hex'), actual)) return undefined;
+    const { id, scope } = found.key;
+    const at = now();
+    if (at - (touched.get(id) ?? 0) >= TOUCH_EVERY_MS) {
+      touched.set(id, at);
+      // Coarse on purpose; a key works although it cannot be written that it was used.
+      void store.touch(id, new Date(at).toISOString()).catch(() => touched.delete(id));
+    }
+    return { id, scope };
   };
+}
+
+function parseConfigured(text: string) {
+  const [, prefix, key = ''] = /^(?:(read|operate|admin):)?(.*)$/s.exec(text) ?? [];
+  if (key === '') throw new Error('an API key is empty');
+  const scope = SCOPES.find((scope) => scope === prefix) ?? 'admin';
+  const hash = digest(key);
+  const principal: Principal = { id: `env_${hash.toString('hex').slice(0, 8)}`, scope };
+  return { digest: hash, principal };
 }
 
 function digest(text: string): Buffer {

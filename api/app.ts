@@ -18,17 +18,15 @@ import { STREAM_LIMITS, eventsRoute } from './events-route.ts';
 import type { StreamLimits } from './events-route.ts';
 import { idempotent } from './idempotency.ts';
 import { keysRoutes } from './keys-routes.ts';
-import { deliveriesRoutes } from './deliveries-routes.ts';
-import { endpointsRoutes } from './endpoints-routes.ts';
 import { linesRoutes } from './lines-routes.ts';
+import { createLiveKitOperator } from './livekit-operator.ts';
+import type { LiveKitOperator } from './livekit-operator.ts';
 import { createMetrics } from './metrics.ts';
 import type { Metrics } from './metrics.ts';
 import { numberPlan } from './number-plan.ts';
 import { describeApi, describeProblems } from './openapi.ts';
 import { operatorRoutes } from './operator-routes.ts';
 import { Operator } from './operator.ts';
-import { createLiveKitOperator } from './livekit-operator.ts';
-import type { LiveKitOperator } from './livekit-operator.ts';
 import { ProblemError, answerWithProblems } from './problems.ts';
 import { reportsRoute } from './reports-route.ts';
 
@@ -41,40 +39,38 @@ const DIALLING_GRACE_MS = 2_000;
 const MAX_EVENT_LOOP_DELAY_MS = 2_000;
 
 export interface AppDeps {
-  readonly config: Pick<Config, 'livekit' | 'lines' | 'sip' | 'endpointAllow'>;
-  /** Bearer keys of `/v1`; at least one. */
+  readonly config: Pick<
+    Config,
+    'livekit' | 'lines' | 'sip' | 'dataDir' | 'endpointAllow' | 'outbound' | 'agentName'
+  >;
+  /** Keys of the configuration, admin unless they say otherwise; at least one. */
   readonly apiKeys: readonly string[];
   /** Stays the caller's to close. */
   readonly ledger: Ledger;
   readonly metrics?: Metrics;
+  readonly livekit?: LiveKitOperator;
+  readonly limits?: Partial<Limits>;
+  readonly streamLimits?: Partial<StreamLimits>;
   readonly log: FastifyBaseLogger;
 }
 
 /** The call service's HTTP, ready to listen. Throws on a missing key or secret. */
 export async function createApp(deps: AppDeps): Promise<FastifyInstance> {
   const { config, ledger, log } = deps;
-  const isKey = createKeyCheck(deps.apiKeys);
   const metrics = deps.metrics ?? createMetrics(ledger);
   const app = fastify({
     loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true }),
     // A request that is still being answered when we stop is finished first.
     forceCloseConnections: 'idle',
+    bodyLimit: BODY_LIMIT_BYTES,
   });
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
   answerWithProblems(app);
   await app.register(helmet);
   await app.register(underPressure, { maxEventLoopDelay: MAX_EVENT_LOOP_DELAY_MS });
-  await app.register(swagger, {
-    openapi: {
-      openapi: '3.1.0',
-      info: { title: 'Trunkline', version: '1', description: 'Calls, as they were.' },
-      components: { securitySchemes: { key: { type: 'http', scheme: 'bearer' } } },
-      security: [{ key: [] }],
-    },
-    transform: jsonSchemaTransform,
-  });
+  await describeApi(app);
 
   const { apiKey, apiSecret } = config.livekit;
   await app.register(
@@ -93,23 +89,14 @@ export async function createApp(deps: AppDeps): Promise<FastifyInstance> {
       onReport: (type, outcome) => metrics.countReport(type, outcome),
     }),
   );
-
-  await app.register(async (api) => {
-    await api.register(rateLimit, { max: REQUESTS_PER_MINUTE, timeWindow: '1 minute' });
-    api.addHook('onRequest', async (request, reply) => {
-      if (isKey(request.headers.authorization)) return;
-      void reply.header('www-authenticate', 'Bearer');
-      throw new ProblemError(401, 'A valid API key is needed: `Authorization: Bearer <key>`.');
-    });
-    await api.register(callsRoutes({ ledger }));
-    const { endpointAllow } = config;
-    await api.register(endpointsRoutes({ outbox: ledger.outbox, endpointAllow }));
-    await api.register(deliveriesRoutes({ outbox: ledger.outbox }));
-    await api.register(linesRoutes({ lines: config.lines }));
-  });
+  await app.register(v1(deps, metrics));
 
   const hide = { schema: { hide: true } };
-  app.get('/', hide, async () => ({ service: 'trunkline', openapi: '/openapi.json' }));
+  app.get('/', hide, async () => ({
+    service: 'trunkline',
+    openapi: '/openapi.json',
+    docs: '/docs',
+  }));
   app.get('/openapi.json', hide, async () => app.swagger());
   app.get('/healthz', hide, async () => ({ status: 'ok' }));
   app.get('/readyz', hide, async () => {
@@ -124,4 +111,30 @@ export async function createApp(deps: AppDeps): Promise<FastifyInstance> {
     return reply.header('content-type', metrics.registry.contentType).send(text);
   });
   return app;
+}
+
+/** All that needs a key. */
+function v1({ config, ledger, log, ...deps }: AppDeps, metrics: Metrics) {
+  const authenticate = createAuthenticate(deps.apiKeys, ledger.apiKeys);
+  const feed = new EventFeed({ ledger, log });
+  const { lines, outbound, agentName, endpointAllow } = config;
+  const livekit = deps.livekit ?? createLiveKitOperator(config.livekit);
+  const operator = new Operator({ ledger, livekit, outbound, lines, agentName, log });
+  const limits = { ...STREAM_LIMITS, ...deps.streamLimits };
+  metrics.watchStreams(() => feed.readers);
+
+  return async (api: FastifyInstance) => {
+    api.addHook('onClose', () => operator.close(DIALLING_GRACE_MS));
+    describeProblems(api);
+    await guard(api, authenticate, { ...LIMITS, ...deps.limits });
+    idempotent(api, ledger.idempotency);
+    await api.register(callsRoutes({ ledger }));
+    await api.register(operatorRoutes({ ledger, operator }));
+    await api.register(linesRoutes({ lines }));
+    await api.register(eventsRoute({ feed, authenticate, limits }));
+    await api.register(endpointsRoutes({ outbox: ledger.outbox, endpointAllow }));
+    await api.register(deliveriesRoutes({ outbox: ledger.outbox }));
+    await api.register(keysRoutes({ keys: ledger.apiKeys }));
+    await api.register(erasuresRoutes({ config, ledger }));
+  };
 }

@@ -11,10 +11,15 @@ import { sealSettled } from '../webhooks/seal.ts';
 import { watchCalls } from '../webhooks/watch-calls.ts';
 import { ensureApiKey } from './api-keys.ts';
 import { createApp } from './app.ts';
+import { ANSWERS_KEPT_MS } from './idempotency.ts';
+import { meterLedger } from './metered-ledger.ts';
 import { createMetrics } from './metrics.ts';
 import { numberPlan } from './number-plan.ts';
+import { sweepOld } from './retention.ts';
 
 const SEAL_EVERY_MS = 1_000;
+const FORGET_EVERY_MS = 3_600_000;
+const SWEEP_EVERY_MS = 24 * 3_600_000;
 /** Requests under way at the end get this long, ms. */
 const CLOSE_TIMEOUT_MS = 10_000;
 
@@ -24,8 +29,9 @@ const store = config.databaseUrl
   ? await openPostgresLedger(config.databaseUrl)
   : await openSqliteLedger(join(config.dataDir, 'trunkline.sqlite'));
 const metrics = createMetrics(store);
+const metered = meterLedger(store, metrics);
 const watch = watchCalls({
-  ledger: store,
+  ledger: metered,
   livekit: createLiveKitRooms(config.livekit),
   plan: numberPlan(config),
   lines: config.lines,
@@ -40,13 +46,23 @@ await app.listen({ ...config.http });
 log.info(config.http, 'call service is listening');
 
 watch.start();
-const sealing = repeat(
-  async () => {
-    await sealSettled(ledger, new Date());
-  },
-  SEAL_EVERY_MS,
-  log,
-);
+const tasks = [
+  repeat(
+    async () => {
+      await sealSettled(ledger, new Date());
+    },
+    SEAL_EVERY_MS,
+    log,
+  ),
+  repeat(
+    async () => {
+      await ledger.idempotency.sweep(new Date(Date.now() - ANSWERS_KEPT_MS).toISOString());
+    },
+    FORGET_EVERY_MS,
+    log,
+  ),
+  repeat(() => sweepOld({ ...config, ledger, log }, new Date()), SWEEP_EVERY_MS, log),
+];
 
 const deliverer = startDeliverer({ ledger, endpointAllow: config.endpointAllow, log });
 
@@ -59,7 +75,7 @@ function stop(signal: NodeJS.Signals): void {
   setTimeout(() => process.exit(1), CLOSE_TIMEOUT_MS).unref();
   void (async () => {
     await app.close();
-    await Promise.all([watch.close(), sealing.close(), deliverer.close()]);
+    await Promise.all([watch, deliverer, ...tasks].map((task) => task.close()));
     await ledger.close();
   })().catch((error: unknown) => {
     log.error({ err: error }, 'could not stop in order');

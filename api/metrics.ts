@@ -1,12 +1,18 @@
-import { Counter, Gauge, Registry } from 'prom-client';
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { CALL_STATES } from '../calls/call.ts';
 import type { Ledger } from '../calls/ledger.ts';
 import type { WatchMetrics } from '../webhooks/watch-calls.ts';
+import type { LedgerMetrics } from './metered-ledger.ts';
 
-export interface Metrics extends WatchMetrics {
+/** A commit on an SSD takes some ms; a second is trouble, s. */
+const LEDGER_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1, 2.5, 5];
+
+export interface Metrics extends WatchMetrics, LedgerMetrics {
   readonly registry: Registry;
   countWebhook(event: string, outcome: string): void;
   countReport(type: string, outcome: string): void;
+  /** Asked for how many listen to `/v1/events` whenever Prometheus asks. */
+  watchStreams(count: () => number): void;
   /** Whether LiveKit answered when it was asked last. */
   livekit(): 'unknown' | 'up' | 'down';
 }
@@ -53,8 +59,43 @@ export function createMetrics(ledger: Pick<Ledger, 'countOpen'>): Metrics {
       for (const state of CALL_STATES) calls.set({ state }, counts[state] ?? 0);
     },
   });
+  const sealed = new Counter({
+    name: 'trunkline_calls_total',
+    help: 'Calls whose record was sealed by this process, by final state and end reason',
+    labelNames: ['state', 'end_reason'],
+    registers: [registry],
+  });
+  const deliveries = new Counter({
+    name: 'trunkline_delivery_attempts_total',
+    help: 'Outgoing webhooks that were sent, by what came of it',
+    labelNames: ['verdict'],
+    registers: [registry],
+  });
+  const latency = new Histogram({
+    name: 'trunkline_ledger_seconds',
+    help: 'How long the ledger took, waiting for its turn included',
+    labelNames: ['operation', 'ok'],
+    buckets: LEDGER_SECONDS,
+    registers: [registry],
+  });
+  let streams: (() => number) | undefined;
+  const clients = new Gauge({
+    name: 'trunkline_sse_clients',
+    help: 'Clients that listen to /v1/events',
+    registers: [registry],
+    collect() {
+      clients.set(streams?.() ?? 0);
+    },
+  });
   return {
     registry,
+    observeLedger: (operation, seconds, ok) =>
+      latency.observe({ operation, ok: String(ok) }, seconds),
+    countSealed: (state, endReason) => sealed.inc({ state, end_reason: endReason }),
+    countDelivery: (verdict) => deliveries.inc({ verdict }),
+    watchStreams(count) {
+      streams = count;
+    },
     countWebhook: (event, outcome) => webhooks.inc({ event, outcome }),
     countReport: (type, outcome) => reports.inc({ type, outcome }),
     countInferred: (events) => inferred.inc(events),

@@ -3,35 +3,76 @@ import type { FastifyError, FastifyInstance, FastifyReply } from 'fastify';
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 
+/** Every kind of problem there is, with its status; what each means is in docs/api.md. */
+export const PROBLEMS = {
+  'invalid-request': 400,
+  unauthorized: 401,
+  forbidden: 403,
+  'not-found': 404,
+  'method-not-allowed': 405,
+  conflict: 409,
+  'call-over': 409,
+  'request-in-flight': 409,
+  'no-outbound-trunk': 409,
+  'no-sip-leg': 409,
+  'too-large': 413,
+  'unsupported-media-type': 415,
+  'idempotency-key-reused': 422,
+  'destination-not-allowed': 403,
+  'rate-limited': 429,
+  internal: 500,
+  'not-supported': 501,
+  'livekit-failed': 502,
+  unavailable: 503,
+} as const satisfies Record<string, number>;
+export type ProblemCode = keyof typeof PROBLEMS;
+
+const TYPE_PREFIX = 'urn:trunkline:problem:';
+const CODES = Object.keys(PROBLEMS) as ProblemCode[];
+
 /** Problem details (RFC 9457): what every error of the API looks like. */
-export const Problem = z.object({
-  type: z.literal('about:blank'),
-  /** The status in words (RFC 9457 §4.2.1). */
-  title: z.string(),
-  status: z.number().int(),
-  detail: z.string().optional(),
-  /** What is wrong with the request, one by one. */
-  errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
-});
+export const Problem = z
+  .object({
+    type: z.string().describe('`urn:trunkline:problem:` and the name of the problem; stable'),
+    /** The status in words (RFC 9457 §4.2.1). */
+    title: z.string(),
+    status: z.number().int(),
+    detail: z.string().optional(),
+    errors: z
+      .array(z.object({ path: z.string(), message: z.string() }))
+      .optional()
+      .describe('what is wrong with the request, one by one'),
+    sipCode: z.number().int().optional().describe('what the trunk answered'),
+  })
+  .meta({ id: 'Problem' });
 export type Problem = z.infer<typeof Problem>;
 
 /** Throw it in a handler: the client is told `detail`. */
 export class ProblemError extends Error {
   readonly statusCode: number;
+  readonly problem: ProblemCode;
+  readonly sipCode: number | undefined;
 
-  constructor(statusCode: number, detail: string, options?: ErrorOptions) {
+  /** @param kind a status, where its usual problem says enough */
+  constructor(
+    kind: number | ProblemCode,
+    detail: string,
+    options?: ErrorOptions & { readonly sipCode?: number | undefined },
+  ) {
     super(detail, options);
-    this.statusCode = statusCode;
+    this.problem = typeof kind === 'number' ? codeOf(kind) : kind;
+    this.statusCode = typeof kind === 'number' ? kind : PROBLEMS[kind];
+    this.sipCode = options?.sipCode;
   }
 }
 
 function sendProblem(
   reply: FastifyReply,
   status: number,
-  more: Pick<Problem, 'detail' | 'errors'> = {},
+  { code, ...more }: Pick<Problem, 'detail' | 'errors' | 'sipCode'> & { code?: ProblemCode } = {},
 ): FastifyReply {
   const problem: Problem = {
-    type: 'about:blank',
+    type: `${TYPE_PREFIX}${code ?? codeOf(status)}`,
     title: STATUS_CODES[status] ?? 'Error',
     status,
     ...more,
@@ -56,6 +97,15 @@ export function answerWithProblems(app: FastifyInstance): void {
       }));
       return sendProblem(reply, 400, { detail: 'The request is not valid.', errors });
     }
+    if (error instanceof ProblemError) {
+      const { statusCode, problem, message, sipCode } = error;
+      if (statusCode >= 500) request.log.error({ err: error }, 'request failed');
+      return sendProblem(reply, statusCode, {
+        code: problem,
+        detail: message,
+        ...(sipCode !== undefined && { sipCode }),
+      });
+    }
     const status = error.statusCode ?? 500;
     if (status === 500) {
       // What went wrong inside is for the log only.
@@ -64,6 +114,13 @@ export function answerWithProblems(app: FastifyInstance): void {
     }
     return sendProblem(reply, status, { detail: error.message });
   });
+}
+
+function codeOf(status: number): ProblemCode {
+  return (
+    CODES.find((code) => PROBLEMS[code] === status) ??
+    (status < 500 ? 'invalid-request' : 'internal')
+  );
 }
 
 function pathOf(url: string): string {

@@ -69,8 +69,7 @@ type OperatorEvent =
   | {
       readonly type: 'transfer.failed';
       readonly data: FailureData & { readonly to: string };
-    }
-  | { readonly type: 'dtmf.sent'; readonly data: OperatorData & { readonly digits: string } };
+    };
 
 interface OperatorData {
   readonly by?: string;
@@ -201,7 +200,6 @@ const RANK = {
   'rescue.removed': 6,
   'rescue.transferred': 7,
   'rescue.released': 7,
-  'dtmf.sent': 6,
   'transfer.requested': 6,
   'hangup.requested': 6,
   'hangup.failed': 7,

@@ -30,6 +30,8 @@ export interface Ledger {
   seal(callId: string, at: string): Promise<boolean>;
   /** What others are told, in the order of the log. */
   publicEvents(query: PublicEventQuery): Promise<readonly PublicEvent[]>;
+  /** Of the latest public event; 0 when there is none. */
+  lastPublicPosition(): Promise<number>;
   /**
    * Calls the listener whenever this process has added to the log of public events; the events
    * are read by `publicEvents`. Other processes' additions are found by asking now and then.

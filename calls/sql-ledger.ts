@@ -200,6 +200,14 @@ export function createSqlLedger(
       return (await query.execute()).map(publicEventOf);
     },
 
+    async lastPublicPosition() {
+      const row = await db
+        .selectFrom('publicEvents')
+        .select(({ fn }) => fn.max('position').as('last'))
+        .executeTakeFirst();
+      return Number(row?.last ?? 0);
+    },
+
     onPublicEvent(listener) {
       listeners.add(listener);
       return () => void listeners.delete(listener);

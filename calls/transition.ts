@@ -200,7 +200,10 @@ function apply(call: Call, event: CallEvent): Call {
       return finishRoom(withEnding({ ...call, legs }, fromDialFailed(event.data)), at);
     }
     case 'hangup.requested':
-      return withEnding({ ...call, endingAt: call.endingAt ?? at }, fromOperator('operator_hangup'));
+      return withEnding(
+        { ...call, endingAt: call.endingAt ?? at },
+        fromOperator('operator_hangup'),
+      );
     case 'hangup.failed': {
       const { endingAt: _not, ending, ...current } = call;
       const left = withoutOperator(ending);
@@ -210,7 +213,6 @@ function apply(call: Call, event: CallEvent): Call {
       return withEnding(call, fromOperator('transferred'));
     case 'transfer.requested':
     case 'transfer.failed':
-    case 'dtmf.sent':
     case 'call.found':
     case 'rescue.removed':
     case 'track.unpublished':

@@ -1,0 +1,152 @@
+import {
+  AgentDispatchClient,
+  RoomServiceClient,
+  ServerError,
+  SipCallError,
+  SipClient,
+} from 'livekit-server-sdk';
+import type { EndReason } from '../calls/reports.ts';
+import type { LiveKitConfig } from '../config/config.ts';
+
+const REQUEST_TIMEOUT_SECONDS = 5;
+/** A room nobody has come into yet is kept this long, s. */
+const EMPTY_TIMEOUT_SECONDS = 120;
+const TRANSFER_RINGING_SECONDS = 30;
+
+/** What operators have LiveKit do. Each rejects with `LiveKitError`. */
+export interface LiveKitOperator {
+  createRoom(name: string): Promise<{ readonly sid: string }>;
+  /** Undefined when there is no such room. */
+  roomSid(name: string): Promise<string | undefined>;
+  participants(
+    room: string,
+  ): Promise<readonly { readonly sid: string; readonly identity: string }[]>;
+  deleteRoom(name: string): Promise<void>;
+  removeParticipant(room: string, identity: string): Promise<void>;
+  dispatch(room: string, agentName: string, metadata: string): Promise<void>;
+  /** Resolves when the far end has answered. */
+  dial(options: DialOptions): Promise<DialledLeg>;
+  /** By SIP REFER; resolves when the far end has taken the call. */
+  transfer(room: string, identity: string, to: string): Promise<void>;
+}
+
+export interface DialOptions {
+  readonly trunkId: string;
+  readonly room: string;
+  readonly line: string;
+  /** E.164 */
+  readonly to: string;
+  readonly from?: string | undefined;
+  readonly ringingSeconds: number;
+}
+
+export interface DialledLeg {
+  readonly sipCallId: string;
+  readonly participantSid: string;
+}
+
+/** LiveKit, or the trunk behind it, did not do it. */
+export class LiveKitError extends Error {
+  /** What the trunk answered; undefined where it was not asked. */
+  readonly sipCode: number | undefined;
+  readonly endReason: EndReason;
+
+  constructor(cause: unknown) {
+    super(cause instanceof Error ? cause.message : String(cause), { cause });
+    this.sipCode = cause instanceof SipCallError ? cause.sipStatusCode : undefined;
+    this.endReason = endReasonOf(cause, this.sipCode);
+  }
+}
+
+export function createLiveKitOperator(config: LiveKitConfig): LiveKitOperator {
+  const args = [config.url.replace(/^ws/, 'http'), config.apiKey, config.apiSecret] as const;
+  const options = { requestTimeout: REQUEST_TIMEOUT_SECONDS };
+  const rooms = new RoomServiceClient(...args, options);
+  const agents = new AgentDispatchClient(...args, options);
+  const sip = new SipClient(...args, options);
+
+  return {
+    async createRoom(name) {
+      const { sid } = await told(rooms.createRoom({ name, emptyTimeout: EMPTY_TIMEOUT_SECONDS }));
+      return { sid };
+    },
+    async roomSid(name) {
+      const [room] = await told(rooms.listRooms([name]));
+      return room?.sid;
+    },
+    async participants(room) {
+      return (await unlessGone(rooms.listParticipants(room))) ?? [];
+    },
+    async deleteRoom(name) {
+      await unlessGone(rooms.deleteRoom(name));
+    },
+    async removeParticipant(room, identity) {
+      await unlessGone(rooms.removeParticipant(room, identity));
+    },
+    async dispatch(room, agentName, metadata) {
+      await told(agents.createDispatch(room, agentName, { metadata }));
+    },
+    async dial({ trunkId, room, line, to, from, ringingSeconds }) {
+      const { sipCallId, participantId } = await told(
+        sip.createSipParticipant(trunkId, to, room, {
+          participantIdentity: `sip_${to}`,
+          participantName: `Phone ${to}`,
+          participantAttributes: { line },
+          ringingTimeout: ringingSeconds,
+          waitUntilAnswered: true,
+          ...(from !== undefined && { fromNumber: from }),
+        }),
+      );
+      return { sipCallId, participantSid: participantId };
+    },
+    async transfer(room, identity, to) {
+      await told(
+        sip.transferSipParticipant(room, identity, to.startsWith('+') ? `tel:${to}` : to, {
+          playDialtone: true,
+          ringingTimeout: TRANSFER_RINGING_SECONDS,
+        }),
+      );
+    },
+  };
+}
+
+async function told<T>(request: Promise<T>): Promise<T> {
+  try {
+    return await request;
+  } catch (error) {
+    throw new LiveKitError(error);
+  }
+}
+
+async function unlessGone<T>(request: Promise<T>): Promise<T | undefined> {
+  try {
+    return await request;
+  } catch (error) {
+    if (error instanceof ServerError && error.status === 404) return undefined;
+    throw new LiveKitError(error);
+  }
+}
+
+/** Why nobody was reached (RFC 3261 §21). */
+function endReasonOf(cause: unknown, sipCode: number | undefined): EndReason {
+  switch (sipCode) {
+    case undefined:
+      return cause instanceof ServerError && cause.code === 'deadline_exceeded'
+        ? 'no_answer'
+        : 'trunk_failure';
+    case 486:
+    case 600:
+      return 'busy';
+    case 408:
+    case 480:
+      return 'no_answer';
+    case 487:
+      return 'cancelled';
+    // Ours to put right: credentials of the trunk.
+    case 401:
+    case 407:
+      return 'trunk_failure';
+    default:
+      return sipCode >= 500 && sipCode < 600 ? 'trunk_failure' : 'rejected';
+  }
+}

@@ -1,0 +1,135 @@
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import type { Call } from '../calls/call.ts';
+import type { Ledger } from '../calls/ledger.ts';
+import { isE164 } from '../config/e164.ts';
+import { isDestination } from './destinations.ts';
+import type { Operator } from './operator.ts';
+import { ProblemError } from './problems.ts';
+import { CallView, viewCall } from './views.ts';
+
+const DEFAULT_RINGING_SECONDS = 30;
+
+const e164 = z.string().refine(isE164, 'should be a number in E.164: +74951234567');
+const Params = z.object({ id: z.string().max(64) });
+
+export const NewCall = z.strictObject({
+  to: e164.describe('E.164'),
+  line: z.string().min(1).max(100).describe('whose agent talks'),
+  from: e164.optional().describe('a number of the trunk; without it, the trunk decides'),
+  ringingSeconds: z.number().int().min(5).max(90).default(DEFAULT_RINGING_SECONDS),
+});
+
+export const TransferBody = z.strictObject({
+  to: z
+    .string()
+    .refine(isDestination, 'should be a number in E.164 or a SIP address: sip:name@host')
+    .describe('E.164 or a SIP address that TRUNKLINE_DIAL_ALLOW names'),
+});
+
+export const DtmfBody = z.strictObject({
+  digits: z.string().regex(/^[0-9*#A-D]{1,32}$/, 'should be 1 to 32 of 0-9, *, #, A-D'),
+});
+
+export const ActionView = z.object({
+  callId: z.string(),
+  action: z.enum(['hangup', 'transfer', 'dtmf']),
+});
+
+export interface OperatorRoutesOptions {
+  readonly ledger: Pick<Ledger, 'call'>;
+  readonly operator: Operator;
+}
+
+/** `/v1/calls` and below: acting. */
+export function operatorRoutes({ ledger, operator }: OperatorRoutesOptions): FastifyPluginAsyncZod {
+  const tags = ['calls'];
+
+  async function find(id: string): Promise<Call> {
+    const call = await ledger.call(id);
+    if (call === undefined) throw new ProblemError(404, 'There is no such call.');
+    return call;
+  }
+
+  return async (app) => {
+    app.post(
+      '/v1/calls',
+      {
+        schema: {
+          tags,
+          summary: 'Call somebody, and have the agent of a line talk',
+          description:
+            'Answers before they do, with a call that is `initializing`. How it went on is in the ' +
+            'record: `busy`, `no_answer`, `rejected` or `trunk_failure` with the SIP code.',
+          body: NewCall,
+          response: { 201: CallView },
+        },
+      },
+      async ({ body, principal, idempotency }, reply) => {
+        const call = await operator.place(
+          { ...body, requestId: idempotency?.id },
+          principal?.id ?? '',
+        );
+        return reply.status(201).header('location', `/v1/calls/${call.id}`).send(viewCall(call));
+      },
+    );
+
+    app.post(
+      '/v1/calls/:id/hangup',
+      { schema: { tags, summary: 'End a call', params: Params, response: { 200: ActionView } } },
+      async ({ params, principal }) => {
+        const call = await find(params.id);
+        await operator.hangup(call, principal?.id ?? '');
+        return { callId: call.id, action: 'hangup' as const };
+      },
+    );
+
+    app.post(
+      '/v1/calls/:id/transfer',
+      {
+        schema: {
+          tags,
+          summary: 'Hand the caller over to somebody else; answers when they have taken the call',
+          params: Params,
+          body: TransferBody,
+          response: { 200: ActionView },
+        },
+      },
+      async ({ params, body, principal }) => {
+        const call = await find(params.id);
+        await operator.transfer(call, body.to, principal?.id ?? '');
+        return { callId: call.id, action: 'transfer' as const };
+      },
+    );
+
+    app.post(
+      '/v1/calls/:id/dtmf',
+      {
+        schema: {
+          tags,
+          summary: 'Send digits to the caller; not supported yet',
+          params: Params,
+          body: DtmfBody,
+          response: { 200: ActionView },
+        },
+      },
+      async ({ params }) => operator.sendDtmf(await find(params.id)),
+    );
+
+    app.get(
+      '/v1/calls/:id/recording',
+      {
+        schema: {
+          tags,
+          summary: 'The recording of a call; there are none yet',
+          params: Params,
+          response: { 200: z.null() },
+        },
+      },
+      async ({ params }) => {
+        await find(params.id);
+        throw new ProblemError(404, 'The call was not recorded.');
+      },
+    );
+  };
+}

@@ -1,0 +1,261 @@
+import { randomBytes } from 'node:crypto';
+import type { Logger } from 'pino';
+import { ulid } from 'ulid';
+import type { Call, Leg } from '../calls/call.ts';
+import { isFinal } from '../calls/call.ts';
+import type { CallEvent } from '../calls/events.ts';
+import type { Ledger } from '../calls/ledger.ts';
+import type { Correlation } from '../calls/reports.ts';
+import type { Line, OutboundConfig } from '../config/config.ts';
+import { isAllowed } from './destinations.ts';
+import { LiveKitError } from './livekit-operator.ts';
+import type { LiveKitOperator } from './livekit-operator.ts';
+import { ProblemError } from './problems.ts';
+
+export interface OperatorOptions {
+  readonly ledger: Pick<Ledger, 'record' | 'call' | 'openCalls'>;
+  readonly livekit: LiveKitOperator;
+  readonly outbound: OutboundConfig;
+  readonly lines: readonly Line[];
+  readonly agentName: string;
+  readonly log: Pick<Logger, 'error' | 'info'>;
+}
+
+export interface PlaceOptions {
+  /** E.164 */
+  readonly to: string;
+  readonly from?: string | undefined;
+  /** Name of the line whose agent talks. */
+  readonly line: string;
+  readonly ringingSeconds: number;
+  /** Names the request: the same one never dials twice. */
+  readonly requestId: string | undefined;
+}
+
+type Body = Pick<Extract<CallEvent, { source: unknown }>, 'type' | 'data'>;
+
+/** What operators do to calls. Each action is on the call's timeline; each throws ProblemError. */
+export class Operator {
+  readonly #options: OperatorOptions;
+  readonly #dialling = new Set<Promise<void>>();
+
+  constructor(options: OperatorOptions) {
+    this.#options = options;
+  }
+
+  /** Ends the call: its room is deleted, so whoever holds the SIP leg says BYE. */
+  async hangup(call: Call, by: string): Promise<void> {
+    const { name } = this.#openRoom(call);
+    await this.#record(call, { type: 'hangup.requested', data: { by } });
+    try {
+      await this.#clearRoom(call, name);
+    } catch (error) {
+      const detail = error instanceof Error ? error.message : '';
+      await this.#record(call, { type: 'hangup.failed', data: { detail } });
+      throw unavailable(error);
+    }
+  }
+
+  /**
+   * Hands the caller over by SIP REFER. Resolves when the far end has taken the call.
+   *
+   * @param to E.164 or a SIP address
+   */
+  async transfer(call: Call, to: string, by: string): Promise<void> {
+    this.#checkDestination(to);
+    const { name } = this.#openRoom(call);
+    const leg = liveLeg(call);
+    if (call.ingress !== 'livekit-sip') {
+      throw new ProblemError(
+        'not-supported',
+        `A call that came by "${call.ingress}" cannot be transferred: only livekit-sip sends REFER.`,
+      );
+    }
+    const identity = await this.#identityOf(leg, name);
+    await this.#record(call, { type: 'transfer.requested', data: { to, by } }, leg);
+    try {
+      await this.#options.livekit.transfer(name, identity, to);
+    } catch (error) {
+      if (!(error instanceof LiveKitError)) throw error;
+      const { sipCode, message: detail } = error;
+      const failed = { to, detail, ...(sipCode !== undefined && { sipCode }) };
+      await this.#record(call, { type: 'transfer.failed', data: failed }, leg);
+      throw new ProblemError('livekit-failed', 'The transfer failed; the call goes on.', {
+        cause: error,
+        sipCode,
+      });
+    }
+    await this.#record(call, { type: 'transfer.completed', data: { to, by } }, leg);
+  }
+
+  /** LiveKit's server API has no DTMF: who is in the room sends it, as our agents do. */
+  sendDtmf(call: Call): never {
+    this.#openRoom(call);
+    liveLeg(call);
+    throw new ProblemError(
+      'not-supported',
+      'LiveKit lets only participants of a room send DTMF; the agent can.',
+    );
+  }
+
+  /** Calls somebody and sends them the line's agent. Resolves with the call, before they answer. */
+  async place(options: PlaceOptions, by: string): Promise<Call> {
+    const { ledger, livekit, outbound, lines, agentName } = this.#options;
+    const { trunkId: trunk } = outbound;
+    if (trunk === undefined) {
+      throw new ProblemError(
+        'no-outbound-trunk',
+        'No trunk to call by is configured: set TRUNKLINE_OUTBOUND_TRUNK.',
+      );
+    }
+    const { to, from, line } = options;
+    this.#checkDestination(to);
+    if (!lines.some(({ name }) => name === line)) {
+      throw new ProblemError(400, `There is no line "${line}".`);
+    }
+    const requestId = options.requestId ?? randomBytes(16).toString('hex');
+    const room = `call-out_${requestId.slice(0, 24)}`;
+    const { sid } = await livekit.createRoom(room).catch((error: unknown) => {
+      throw unavailable(error);
+    });
+    const correlation: Correlation = { roomSid: sid, roomName: room };
+    const [recorded] = await ledger.record([
+      {
+        ...base(`op_request_${requestId}`),
+        correlation,
+        type: 'call.requested',
+        data: { to, line, trunk, by, ...(from !== undefined && { from }) },
+      },
+    ]);
+    const call = recorded?.callId === undefined ? undefined : await ledger.call(recorded.callId);
+    if (recorded?.outcome === 'duplicate' || call === undefined) {
+      throw new ProblemError(409, 'This call was begun before; it is among the calls.');
+    }
+    try {
+      await livekit.dispatch(room, agentName, JSON.stringify({ line }));
+    } catch (error) {
+      await this.#dialFailed(correlation, room, error);
+      throw unavailable(error);
+    }
+    this.#dial({ ...options, trunkId: trunk, room }, correlation);
+    return call;
+  }
+
+  /** Resolves when what is under way is recorded, or is not waited for any longer. */
+  async close(timeoutMs: number): Promise<void> {
+    const waited = new Promise<void>((resolve) => setTimeout(resolve, timeoutMs).unref());
+    await Promise.race([Promise.allSettled(this.#dialling), waited]);
+  }
+
+  #dial(options: Parameters<LiveKitOperator['dial']>[0], correlation: Correlation): void {
+    const { livekit, ledger, log } = this.#options;
+    const dialling = (async () => {
+      try {
+        const leg = await livekit.dial(options);
+        await ledger.record([
+          {
+            ...base(`op_${ulid()}`),
+            correlation: { ...correlation, ...leg },
+            type: 'dial.answered',
+            data: {},
+          },
+        ]);
+      } catch (error) {
+        await this.#dialFailed(correlation, options.room, error);
+      }
+    })()
+      .catch((error: unknown) => {
+        // Webhooks and the reconciler tell the rest.
+        log.error({ err: error }, 'the end of dialling could not be recorded');
+      })
+      .finally(() => this.#dialling.delete(dialling));
+    this.#dialling.add(dialling);
+  }
+
+  async #dialFailed(correlation: Correlation, room: string, error: unknown): Promise<void> {
+    const { livekit, ledger, log } = this.#options;
+    const {
+      endReason,
+      sipCode,
+      message: detail,
+    } = error instanceof LiveKitError ? error : new LiveKitError(error);
+    log.info({ ...correlation, endReason, sipCode }, 'nobody was reached');
+    await ledger.record([
+      {
+        ...base(`op_${ulid()}`),
+        correlation,
+        type: 'dial.failed',
+        data: { endReason, detail, ...(sipCode !== undefined && { sipCode }) },
+      },
+    ]);
+    await livekit.deleteRoom(room);
+  }
+
+  #checkDestination(to: string): void {
+    if (isAllowed(to, this.#options.outbound.dialAllow)) return;
+    throw new ProblemError(
+      'destination-not-allowed',
+      'This destination is not allowed: TRUNKLINE_DIAL_ALLOW should name it.',
+    );
+  }
+
+  #openRoom(call: Call): { readonly name: string } {
+    if (isFinal(call.state)) throw new ProblemError('call-over', 'The call is over.');
+    const name = call.room?.name;
+    if (name === undefined) throw new ProblemError(409, 'The call is not in a room yet.');
+    return { name };
+  }
+
+  async #identityOf(leg: Leg, room: string): Promise<string> {
+    const present = await this.#options.livekit.participants(room).catch((error: unknown) => {
+      throw unavailable(error);
+    });
+    const sids = leg.stays.map(({ participantSid }) => participantSid);
+    const found = present.find(({ sid }) => sids.includes(sid));
+    if (found === undefined) throw new ProblemError('call-over', 'The caller has gone.');
+    return found.identity;
+  }
+
+  async #clearRoom(call: Call, name: string): Promise<void> {
+    const { livekit, ledger } = this.#options;
+    const sid = call.room?.sid;
+    // A name is used again: the room of this name may be another call's by now.
+    if (sid !== undefined && (await livekit.roomSid(name)) !== sid) return;
+    const open = await ledger.openCalls();
+    const shared = open.some(
+      ({ call: other }) => other.id !== call.id && other.room?.sid === sid && !isFinal(other.state),
+    );
+    if (sid === undefined || !shared) return livekit.deleteRoom(name);
+    const ours = call.legs.flatMap(({ stays }) => stays.map((stay) => stay.participantSid));
+    for (const { sid: participant, identity } of await livekit.participants(name)) {
+      if (ours.includes(participant)) await livekit.removeParticipant(name, identity);
+    }
+  }
+
+  async #record(call: Call, body: Body, leg: Leg | undefined = call.legs[0]): Promise<void> {
+    const { sid: roomSid, name: roomName } = call.room ?? {};
+    const participantSid = leg?.stays.at(-1)?.participantSid;
+    const correlation: Correlation = {
+      ...(roomSid !== undefined && { roomSid }),
+      ...(roomName !== undefined && { roomName }),
+      ...(leg?.sipCallId !== undefined && { sipCallId: leg.sipCallId }),
+      ...(participantSid !== undefined && { participantSid }),
+    };
+    const event = { ...base(`op_${ulid()}`), correlation, ...body } as CallEvent;
+    await this.#options.ledger.record([event]);
+  }
+}
+
+function liveLeg(call: Call): Leg {
+  const leg = call.legs.findLast(({ endedAt, stays }) => endedAt === undefined && stays.length > 0);
+  if (leg === undefined) throw new ProblemError('no-sip-leg', 'Nobody is on the line.');
+  return leg;
+}
+
+function base(id: string) {
+  return { id, source: 'operator', at: new Date().toISOString() } as const;
+}
+
+function unavailable(cause: unknown): ProblemError {
+  return new ProblemError(503, 'LiveKit did not answer, or refused.', { cause });
+}
