@@ -22,12 +22,15 @@ let dir: string;
 let ledger: Ledger;
 let app: FastifyInstance;
 const logged: string[] = [];
-const log = pino({ level: 'trace' }, { write: (line: string) => void logged.push(line) });
+const log: FastifyBaseLogger = pino(
+  { level: 'trace' },
+  { write: (line: string) => void logged.push(line) },
+);
 
 beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), 'endpoints-'));
   ledger = await openSqliteLedger(join(dir, 'trunkline.sqlite'));
-  app = fastify({ loggerInstance: log as FastifyBaseLogger });
+  app = fastify({ loggerInstance: log });
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
   answerWithProblems(app);
