@@ -1,9 +1,9 @@
 /**
- * Deepgram's live recogniser, tuned for a telephone call. The plugin's own STT sends 100 ms
- * chunks, waits 5 to 10 s before it reconnects and withholds quiet audio (docs/facts: its chunk is
- * a private constant), which a caller hears as slowness or as not being heard. This one sends
- * every frame as it comes and is back within a fraction of a second; what was said meanwhile, and
- * what Deepgram had not yet understood, is sent after.
+ * Deepgram's live recogniser, tuned for a telephone call. The plugin's own STT sends 100 ms chunks
+ * (a private constant), waits 5 to 10 s before it reconnects and withholds quiet audio, which a
+ * caller hears as slowness or as not being heard. This one sends every frame as it comes and is
+ * back within a fraction of a second; what was said meanwhile, and what Deepgram had not yet
+ * understood, is sent after.
  *
  * Protocol: https://developers.deepgram.com/reference/speech-to-text/listen-streaming
  */
