@@ -1,7 +1,8 @@
 import { z } from 'zod';
-import type { Call, Leg } from '../calls/call.ts';
-import { CALL_STATES, isFinal } from '../calls/call.ts';
+import type { Call } from '../calls/call.ts';
+import { CALL_STATES } from '../calls/call.ts';
 import type { StoredEvent } from '../calls/ledger.ts';
+import { publicCall, publicTurns } from '../calls/public-call.ts';
 import { EndReason, EndedBy, ModelUsage, Turn } from '../calls/reports.ts';
 import type { Line } from '../config/config.ts';
 
@@ -90,46 +91,12 @@ export const listOf = <T extends z.ZodType>(item: T) =>
   z.object({ data: z.array(item), nextCursor: z.string().nullable() });
 
 export function viewCall(call: Call): z.infer<typeof CallView> {
-  const { id, direction, ingress, state, line, from, to, startedAt, answeredAt, inProgressAt } =
-    call;
-  const { endedAt, sealedAt, ending, room, agents } = call;
-  return {
-    id,
-    direction,
-    ingress,
-    state,
-    line,
-    from,
-    to,
-    startedAt,
-    answeredAt,
-    inProgressAt,
-    endedAt,
-    ...(isFinal(state) && {
-      endedBy: ending?.by ?? 'system',
-      endReason: ending?.reason ?? 'unknown',
-      sipCode: ending?.sipCode,
-    }),
-    sealedAt,
-    room: room && { name: room.name, sid: room.sid },
-    legs: call.legs.map(viewLeg),
-    agent: agents.at(-1),
-    turns: viewTurns(call),
-    usage: call.usage.flatMap(({ models }) => models),
-  };
-}
-
-function viewLeg({ stays, media, ...leg }: Leg): z.infer<typeof LegView> {
-  return {
-    ...leg,
-    participantSids: stays.map(({ participantSid }) => participantSid),
-    ...(media && { media: { ...media } }),
-  };
+  return publicCall(call);
 }
 
 /** As they were spoken. */
-export function viewTurns({ turns }: Call): z.infer<typeof TurnView>[] {
-  return turns.toSorted((a, b) => ((a.startedAt ?? a.at) < (b.startedAt ?? b.at) ? -1 : 1));
+export function viewTurns(call: Call): z.infer<typeof TurnView>[] {
+  return publicTurns(call);
 }
 
 export function viewEvent({ sequence, receivedAt, late, event }: StoredEvent) {

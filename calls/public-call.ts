@@ -38,16 +38,50 @@ export function publicSummary(call: Call) {
   };
 }
 
-function publicLeg({ stays, key: _ours, invitedAt: _its, reportedEnd: _own, ...leg }: Leg) {
-  const { answerInferred: _how, ...shown } = leg;
-  return { ...shown, participantSids: stays.map(({ participantSid }) => participantSid) };
+function publicLeg(leg: Leg) {
+  const { sipCallId, sipCallIdFull, direction, trunk, rule, from, to, media } = leg;
+  const { answeredAt, endedAt, sipCode, held, codec } = leg;
+  return {
+    sipCallId,
+    sipCallIdFull,
+    participantSids: leg.stays.map(({ participantSid }) => participantSid),
+    direction,
+    trunk,
+    rule,
+    from,
+    to,
+    answeredAt,
+    endedAt,
+    sipCode,
+    held,
+    codec,
+    media: media && { ...media },
+  };
 }
 
-function publicAgent({ key: _ours, ...agent }: AgentJob) {
-  return agent;
+function publicAgent(agent: AgentJob) {
+  const { jobId, workerId, name, profile, profileVersion, pipeline } = agent;
+  const { startedAt, firstAudioAt, endedAt } = agent;
+  return {
+    jobId,
+    workerId,
+    name,
+    profile,
+    profileVersion,
+    pipeline,
+    startedAt,
+    firstAudioAt,
+    endedAt,
+  };
 }
 
 /** As they were spoken. */
 export function publicTurns({ turns }: Call) {
-  return turns.toSorted((a, b) => ((a.startedAt ?? a.at) < (b.startedAt ?? b.at) ? -1 : 1));
+  return turns
+    .toSorted((a, b) => ((a.startedAt ?? a.at) < (b.startedAt ?? b.at) ? -1 : 1))
+    .map(publicTurn);
+}
+
+export function publicTurn({ job: _ours, ...turn }: Call['turns'][number]) {
+  return turn;
 }

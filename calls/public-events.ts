@@ -1,7 +1,7 @@
 import type { Call, Leg } from './call.ts';
 import { isFinal } from './call.ts';
 import type { CallEvent } from './events.ts';
-import { publicCall, publicSummary } from './public-call.ts';
+import { publicCall, publicSummary, publicTurn } from './public-call.ts';
 
 /** What other software is told of, by webhooks and SSE; documented in docs/webhooks.md. */
 export const PUBLIC_EVENT_TYPES = [
@@ -153,7 +153,7 @@ function turns(call: Call): readonly Fact[] {
     key: `turn:${turn.job}:${turn.index}`,
     type: 'call.turn',
     timestamp: turn.at,
-    data: () => ({ turn }),
+    data: () => ({ turn: publicTurn(turn) }),
   }));
 }
 
