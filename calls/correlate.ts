@@ -1,6 +1,6 @@
 import type { Kysely } from 'kysely';
 import type { CallEvent } from './events.ts';
-import { FOUNDING_TYPES, isLegEvent, lastBegun, partition } from './partition.ts';
+import { FOUNDING_TYPES, byBegin, isLegEvent, lastBegun, partition } from './partition.ts';
 import type { CallKey, LedgerSchema } from './schema.ts';
 
 type Db = Kysely<LedgerSchema>;
@@ -157,9 +157,9 @@ async function beginnings(
   const calls = Map.groupBy(found, ({ callId }) => callId);
   return [...calls]
     .flatMap(([callId, items]) =>
-      partition(items).calls.map(({ begunAt }) => ({ callId, begunAt })),
+      partition(items).calls.map(({ begunAt, key }) => ({ callId, begunAt, key })),
     )
-    .sort((a, b) => a.begunAt - b.begunAt || (a.callId < b.callId ? -1 : 1));
+    .sort(byBegin);
 }
 
 /** The events that made these calls, which are few. */

@@ -17,6 +17,8 @@ export const FOUNDING_TYPES = [
 export interface CallGroup<T> {
   /** The earliest that its legs tell of, ms since 1970. */
   readonly begunAt: number;
+  /** Orders calls that begin at the same time. */
+  readonly key: string;
   /** What makes it a call: the events of its legs, or `call.found`. */
   readonly founders: readonly T[];
   readonly others: readonly T[];
@@ -24,7 +26,6 @@ export interface CallGroup<T> {
 
 interface Group<T> {
   begunAt: number;
-  /** For order among calls that begin at the same time. */
   readonly key: string;
   readonly rooms: Set<string>;
   readonly inbound: boolean;
@@ -86,6 +87,8 @@ export function partition<T extends { readonly event: CallEvent }>(
   }
   return { calls, rest };
 }
+
+type Begun = Pick<CallGroup<unknown>, 'begunAt' | 'key'>;
 
 /** The last of them, in order, that had begun. */
 export function lastBegun<C extends { readonly begunAt: number }>(
@@ -196,6 +199,7 @@ function roomsOfJobs(items: readonly { readonly event: CallEvent }[]): Map<strin
   return rooms;
 }
 
-function byBegin<T>(a: Group<T>, b: Group<T>): number {
+/** The order that `lastBegun` takes. */
+export function byBegin(a: Begun, b: Begun): number {
   return a.begunAt - b.begunAt || (a.key < b.key ? -1 : 1);
 }

@@ -1,9 +1,16 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { dumpLedger, restoreLedger } from './dump.ts';
+import { interleaved } from './fixtures/interleaved.ts';
 import { ledgerContract } from './fixtures/ledger-contract.ts';
 import type { PostgresServer } from './fixtures/postgres-server.ts';
 import { hasPostgres, startPostgres } from './fixtures/postgres-server.ts';
 import { runWriters } from './fixtures/run-writers.ts';
-import { openPostgresLedger } from './postgres-ledger.ts';
+import { collect, storageContract } from './fixtures/storage-contract.ts';
+import { connectPostgres, openPostgresLedger } from './postgres-ledger.ts';
+import { connectSqlite, openSqliteLedger } from './sqlite-ledger.ts';
 
 describe.skipIf(!hasPostgres)('PostgreSQL', () => {
   let server: PostgresServer;
@@ -16,6 +23,34 @@ describe.skipIf(!hasPostgres)('PostgreSQL', () => {
     () => openPostgresLedger(server.url),
     () => server.reset(),
   );
+
+  describe('what is stored', () => {
+    storageContract({
+      dialect: 'postgres',
+      open: () => openPostgresLedger(server.url),
+      connect: () => connectPostgres(server.url),
+      reset: () => server.reset(),
+      run: async (sql) => void (await server.sql(sql)),
+    });
+  });
+
+  test('a dump of SQLite comes out of PostgreSQL as it went in', async () => {
+    await server.reset();
+    const dir = await mkdtemp(join(tmpdir(), 'dump-'));
+    const path = join(dir, 'ledger.sqlite');
+    const ledger = await openSqliteLedger(path);
+    for (const event of interleaved(1)) await ledger.record([event]);
+    await ledger.close();
+    const sqlite = await connectSqlite(path);
+    const postgres = await connectPostgres(server.url);
+    await restoreLedger(postgres, 'postgres', dumpLedger(sqlite, 'sqlite'));
+    const there = await collect(dumpLedger(postgres, 'postgres'));
+    const here = await collect(dumpLedger(sqlite, 'sqlite'));
+    expect(there.toSorted()).toEqual(here.toSorted());
+    await sqlite.destroy();
+    await postgres.destroy();
+    await rm(dir, { recursive: true });
+  });
 
   test('four processes that write of the same calls at once make the records of one', async () => {
     await server.reset();

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import type { Kysely } from 'kysely';
 import { createApiKeyStore } from './api-key-store.ts';
 import { createBatcher } from './batcher.ts';
@@ -19,6 +20,8 @@ import { isConflict } from './store-errors.ts';
 
 type Db = Kysely<LedgerSchema>;
 
+/** More than an event takes with all its indexes: a probe must not fit where events do not. */
+const PROBE_BYTES = 64 * 1024;
 /** A transaction that others got in the way of is begun anew so often. */
 const MAX_ATTEMPTS = 20;
 
@@ -225,7 +228,8 @@ export function createSqlLedger(
 
     async probe() {
       // Only what was committed was written: a full disk shows at the commit.
-      const at = new Date().toISOString();
+      // Random, because what is there already is not written again.
+      const at = `${new Date().toISOString()} ${randomBytes(PROBE_BYTES).toString('hex')}`;
       await db
         .insertInto('probes')
         .values({ id: 1, at })

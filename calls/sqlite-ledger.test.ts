@@ -1,19 +1,51 @@
-import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { promisify } from 'node:util';
 import { afterAll, describe, expect, test } from 'vitest';
 import { ledgerContract } from './fixtures/ledger-contract.ts';
-import { openSqliteLedger } from './sqlite-ledger.ts';
+import { storageContract } from './fixtures/storage-contract.ts';
+import { connectSqlite, openSqliteLedger } from './sqlite-ledger.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'sqlite-'));
 const path = join(dir, 'data', 'trunkline.sqlite');
 afterAll(() => rmSync(dir, { recursive: true }));
+
+describe('SQLite, what is stored', () => {
+  storageContract({
+    dialect: 'sqlite',
+    open: () => openSqliteLedger(path),
+    connect: () => connectSqlite(path),
+    reset: async () => rmSync(join(dir, 'data'), { recursive: true, force: true }),
+    run: async (sql) => {
+      mkdirSync(join(dir, 'data'));
+      const db = new DatabaseSync(path);
+      db.exec(sql);
+      db.close();
+    },
+  });
+});
 
 describe('SQLite', () => {
   ledgerContract(
     () => openSqliteLedger(path),
     async () => rmSync(join(dir, 'data'), { recursive: true, force: true }),
   );
+
+  test('two that open a new file at once bring it up to date once', async () => {
+    const fresh = join(dir, 'fresh.sqlite');
+    const script = `
+      import { openSqliteLedger } from ${JSON.stringify(join(import.meta.dirname, 'sqlite-ledger.ts'))};
+      const ledger = await openSqliteLedger(${JSON.stringify(fresh)});
+      await ledger.probe();
+      await ledger.close();`;
+    const start = () =>
+      promisify(execFile)(process.execPath, ['--input-type=module', '--eval', script]);
+    await Promise.all([start(), start(), start()]);
+    expect(statSync(fresh).size).toBeGreaterThan(0);
+  });
 
   test('only its owner can read the file', () => {
     expect(statSync(path).mode & 0o777).toBe(0o600);

@@ -1,5 +1,6 @@
 import type { Kysely } from 'kysely';
 import type { Migration } from 'kysely/migration';
+import { sql } from 'kysely';
 import { Migrator } from 'kysely/migration';
 import { createCalls } from './0001-calls.ts';
 import { createOutbox } from './0002-outbox.ts';
@@ -16,6 +17,21 @@ export const LATEST_MIGRATION = '0004-storage';
  * is never changed, the next one repairs it.
  */
 export async function migrate<Schema>(db: Kysely<Schema>, dialect: Dialect): Promise<void> {
+  if (dialect === 'postgres') return migrateWith(db, dialect);
+  // Kysely does SQLite's steps without a lock and without a transaction.
+  await db.connection().execute(async (connection) => {
+    await sql`begin immediate`.execute(connection);
+    try {
+      await migrateWith(connection, dialect);
+      await sql`commit`.execute(connection);
+    } catch (error) {
+      await sql`rollback`.execute(connection);
+      throw error;
+    }
+  });
+}
+
+async function migrateWith<Schema>(db: Kysely<Schema>, dialect: Dialect): Promise<void> {
   const steps: Record<string, Migration> = {
     '0001-calls': { up: (db) => createCalls(db, dialect) },
     '0002-outbox': { up: (db) => createOutbox(db, dialect) },
