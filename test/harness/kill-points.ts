@@ -1,22 +1,15 @@
-import { spawn } from 'node:child_process';
-import { createHash, randomBytes } from 'node:crypto';
-import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as delay } from 'node:timers/promises';
-import { SignJWT } from 'jose';
 import { fold } from '../../calls/fold.ts';
 import { startPostgres } from '../../calls/fixtures/postgres-server.ts';
 import type { Ledger } from '../../calls/ledger.ts';
 import { openPostgresLedger } from '../../calls/postgres-ledger.ts';
 import { openSqliteLedger } from '../../calls/sqlite-ledger.ts';
+import { startCallService } from './call-service.ts';
 
-const SECRET = randomBytes(32).toString('base64url');
-const START_TIMEOUT_MS = 60_000;
 /** LiveKit has one queue for each room: so many rooms tell something at once. */
 const SENDERS = 8;
 /** The kill comes within this much of the first acknowledgement, ms. */
@@ -105,47 +98,31 @@ async function runAndKill(
   afterMs: number,
   { acknowledged, sent }: Told,
 ): Promise<void> {
-  const port = await freePort();
-  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', 'api/main.ts'], {
-    cwd: join(import.meta.dirname, '..', '..'),
-    env: {
-      ...process.env,
-      TRUNKLINE_DATA_DIR: dir,
-      TRUNKLINE_HTTP_PORT: String(port),
-      TRUNKLINE_LOG_LEVEL: 'fatal',
-      LIVEKIT_URL: 'ws://127.0.0.1:9',
-      LIVEKIT_API_KEY: 'key',
-      LIVEKIT_API_SECRET: SECRET,
-      ...(databaseUrl !== undefined && { DATABASE_URL: databaseUrl }),
-    },
-    stdio: ['ignore', 'inherit', 'inherit'],
-  });
-  const exit = once(child, 'exit');
+  const service = await startCallService(dir, databaseUrl);
   try {
-    await ready(port);
     const first = Promise.withResolvers<void>();
     const senders = Array.from({ length: SENDERS }, async (_, sender) => {
       for (let call = 0; ; call += 1) {
-        for (const body of callOf(`${point}_${sender}_${call}`)) {
-          sent.add(body.id);
-          if (!(await post(port, body))) return;
-          acknowledged.add(body.id);
+        for (const webhook of callOf(`${point}_${sender}_${call}`)) {
+          sent.add(webhook.id);
+          const response = await service.tell(webhook).catch(() => undefined);
+          if (!response?.ok) return;
+          acknowledged.add(webhook.id);
           first.resolve();
         }
       }
     });
     await first.promise;
     await delay(afterMs);
-    child.kill('SIGKILL');
+    service.kill();
     await Promise.all(senders);
   } finally {
-    child.kill('SIGKILL');
-    await exit;
+    await service.close();
   }
 }
 
 /** A caller comes into a room and leaves it: the webhooks of that. */
-function callOf(name: string) {
+export function callOf(name: string) {
   const room = { sid: `RM_${name}`, name: `room-${name}` };
   const participant = {
     sid: `PA_${name}`,
@@ -162,26 +139,6 @@ function callOf(name: string) {
       ...(event.startsWith('participant') && { participant }),
     }),
   );
-}
-
-/** True when the service says that it has stored the event; false when it is gone. */
-async function post(port: number, webhook: { readonly id: string }): Promise<boolean> {
-  const body = JSON.stringify(webhook);
-  const token = await new SignJWT({ sha256: createHash('sha256').update(body).digest('base64') })
-    .setProtectedHeader({ alg: 'HS256' })
-    .setIssuer('key')
-    .setExpirationTime('5m')
-    .sign(new TextEncoder().encode(SECRET));
-  try {
-    const response = await fetch(`http://127.0.0.1:${port}/webhooks/livekit`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/webhook+json', authorization: token },
-      body,
-    });
-    return response.ok;
-  } catch {
-    return false;
-  }
 }
 
 /** What is wrong: each record must be what its events make, and they numbered without gaps. */
@@ -243,26 +200,4 @@ async function checkPostgres(server: Awaited<ReturnType<typeof startPostgres>>):
   } catch (error) {
     return [`amcheck: ${(error as Error).message}`];
   }
-}
-
-async function ready(port: number): Promise<void> {
-  const deadline = performance.now() + START_TIMEOUT_MS;
-  for (;;) {
-    const ok = await fetch(`http://127.0.0.1:${port}/readyz`).then(
-      (response) => response.ok,
-      () => false,
-    );
-    if (ok) return;
-    if (performance.now() > deadline) throw new Error('the call service does not start');
-    await delay(20);
-  }
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port } = probe.address() as AddressInfo;
-  probe.close();
-  await once(probe, 'close');
-  return port;
 }
