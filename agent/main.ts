@@ -1,10 +1,9 @@
-import { version as sdkVersion } from '@livekit/agents';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { createReporter } from '../calls/reporter.ts';
 import { loadConfig } from '../config/load-config.ts';
 import { serveHealth } from './health.ts';
-import { AgentWorker } from './worker.ts';
+import { RunningJobs, reportLost } from './running-jobs.ts';
 
 const cwd = process.cwd();
 
@@ -18,6 +17,10 @@ const reporter = createReporter({
   source: 'worker',
   log,
 });
+// Callers of the worker before this one wait for help: that cannot wait for the SDK to load.
+reportLost(new RunningJobs(config.dataDir).takeLost(), reporter);
+const { version: sdkVersion } = await import('@livekit/agents');
+const { AgentWorker } = await import('./worker.ts');
 const worker = new AgentWorker({ config, reporter, log, sdkVersion });
 const health = await serveHealth(worker, config.worker.health);
 worker.start();

@@ -1,6 +1,7 @@
 import { mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
+import type { Reporter } from '../calls/reporter.ts';
 import type { JobInfo } from './job.ts';
 
 const Entry = z.object({
@@ -59,6 +60,19 @@ export class RunningJobs {
 
   #file(id: string): string {
     return join(this.#dir, `${id.replaceAll(/[^\w-]/g, '')}.json`);
+  }
+}
+
+/** The processes that held these calls died: nobody else can tell why they ended. */
+export function reportLost(jobs: readonly RunningJob[], reporter: Pick<Reporter, 'report'>): void {
+  for (const job of jobs) {
+    reporter.report(
+      { jobId: job.id, workerId: job.workerId, roomName: job.room.name, roomSid: job.room.sid },
+      {
+        type: 'agent.ended',
+        data: { endedBy: 'system', endReason: 'agent_lost', detail: 'its process died' },
+      },
+    );
   }
 }
 

@@ -12,7 +12,7 @@ import { WebSocket } from 'ws';
 import type { Reporter } from '../calls/reporter.ts';
 import type { Config } from '../config/config.ts';
 import { HostPool } from './host-pool.ts';
-import { RunningJobs } from './running-jobs.ts';
+import { RunningJobs, reportLost } from './running-jobs.ts';
 import type { RunningJob } from './running-jobs.ts';
 
 export interface WorkerOptions {
@@ -89,7 +89,6 @@ export class AgentWorker {
       () => this.#onLost(this.#runningJobs.takeLost()),
       LOST_JOBS_EVERY_MS,
     );
-    this.#onLost(this.#runningJobs.takeLost());
   }
 
   /** Takes no more calls; resolves when the running ones have ended. */
@@ -232,17 +231,8 @@ export class AgentWorker {
     if (!launched) this.#options.log.error({ jobId: job.id }, 'a call found no host');
   }
 
-  /** The process that held these calls died: nobody else can tell why they ended. */
   #onLost(jobs: readonly RunningJob[]): void {
-    for (const job of jobs) {
-      this.#options.reporter.report(
-        { jobId: job.id, workerId: job.workerId, roomName: job.room.name, roomSid: job.room.sid },
-        {
-          type: 'agent.ended',
-          data: { endedBy: 'system', endReason: 'agent_lost', detail: 'its process died' },
-        },
-      );
-    }
+    reportLost(jobs, this.#options.reporter);
     this.#sendLoad();
   }
 

@@ -36,6 +36,8 @@ export interface Dispatch {
   readonly id: string;
   readonly agentName: string;
   readonly metadata: string;
+  /** Ids of the jobs that workers have taken for it. */
+  readonly jobs: readonly string[];
 }
 
 export function createLiveKitRooms(config: LiveKitConfig): LiveKitRooms & LiveKitActions {
@@ -57,7 +59,10 @@ export function createLiveKitRooms(config: LiveKitConfig): LiveKitRooms & LiveKi
     },
     async dispatches(roomName) {
       const list = (await unlessGone(agents.listDispatch(roomName))) ?? [];
-      return list.map(({ id, agentName, metadata }) => ({ id, agentName, metadata }));
+      return list.map(({ id, agentName, metadata, state }) => {
+        const jobs = state?.jobs.map((job) => job.id) ?? [];
+        return { id, agentName, metadata, jobs };
+      });
     },
     async dispatch(roomName, agentName, metadata) {
       await agents.createDispatch(roomName, agentName, { metadata });

@@ -281,7 +281,12 @@ describe('orphan rooms', () => {
     new OrphanRooms({
       livekit: {
         dispatches: async (name) => [
-          { id: 'AD_1', agentName: name === 'foreign' ? 'somebody' : 'trunkline', metadata: '' },
+          {
+            id: 'AD_1',
+            agentName: name === 'foreign' ? 'somebody' : 'trunkline',
+            metadata: '',
+            jobs: [],
+          },
         ],
         deleteRoom: async (name) => void deleted.push(name),
       },

@@ -2,10 +2,13 @@ import type { Logger } from 'pino';
 import type { Call, Leg } from '../calls/call.ts';
 import type { CallEvent } from '../calls/events.ts';
 import type { Ledger } from '../calls/ledger.ts';
-import type { LiveKitActions, LiveKitRooms } from './livekit-rooms.ts';
+import type { Dispatch, LiveKitActions, LiveKitRooms } from './livekit-rooms.ts';
 import type { LiveKitParticipant } from './livekit-webhook.ts';
 import type { Fallback } from '../config/config.ts';
 import type { RescuePlan } from './rescue-plan.ts';
+
+/** From the dispatch, or from the caller's coming, to the agent in the room: no more than this. */
+const JOIN_MS = 5_000;
 
 export interface RescueDeps {
   readonly ledger: Pick<Ledger, 'record'>;
@@ -19,10 +22,11 @@ export interface RescueDeps {
 
 /**
  * - `taken`: the plan's step, by us
+ * - `coming`: a worker has taken the last dispatch, and its agent may be about to join
  * - `elsewhere`: the room is not as the record says, or another call service has taken the step
  * - `not_ours`: none of our agents was ever sent there
  */
-export type RescueOutcome = 'taken' | 'elsewhere' | 'not_ours';
+export type RescueOutcome = 'taken' | 'coming' | 'elsewhere' | 'not_ours';
 
 /**
  * Takes the step that is due, if LiveKit too says that the caller is alone. It is recorded before
@@ -53,6 +57,8 @@ export async function rescueCaller(
   if (dispatches.length === 0 && !wasOurs && plan.caller.invitedAt === undefined) {
     return 'not_ours';
   }
+
+  if (plan.step !== 'release' && isComing(call, dispatches, plan, new Date())) return 'coming';
 
   const step: Step = { ...plan, fallback, room, identity: caller.identity };
   if (!(await claim(deps, call, step))) return 'elsewhere';
@@ -185,6 +191,20 @@ async function recordStep(
   };
   const [recorded] = await ledger.record([event]);
   return recorded?.outcome !== 'duplicate';
+}
+
+/** An agent that was sent for is not cut off by the next one: a busy machine takes seconds. */
+function isComing(
+  call: Call,
+  dispatches: readonly Dispatch[],
+  { since }: RescuePlan,
+  now: Date,
+): boolean {
+  if (now.getTime() - since > JOIN_MS) return false;
+  const over = call.agents.flatMap(({ jobId, leftAt, endedAt }) =>
+    (leftAt ?? endedAt) === undefined ? [] : (jobId ?? []),
+  );
+  return dispatches.some(({ jobs }) => jobs.some((job) => !over.includes(job)));
 }
 
 function isLeg({ sipCallId, stays }: Leg, { sid, attributes, kind }: LiveKitParticipant): boolean {

@@ -16,7 +16,7 @@ const WAIT_MS = {
   /** The agent has ended the call, and the line is still open. */
   notHungUp: 5_000,
   /** After each step, to the next. */
-  dispatch: 2_500,
+  dispatch: 1_500,
   agent: 4_000,
   /** Somebody's telephone rings. */
   number: 40_000,
@@ -41,6 +41,8 @@ export interface RescuePlan {
   readonly reason: 'no_agent' | 'agent_lost';
   /** Epoch, ms. */
   readonly dueAt: number;
+  /** When an agent was sent for last, or the caller came, or was lost. Epoch, ms. */
+  readonly since: number;
   /** The same whoever makes the plan, so that several call services take one step. */
   readonly id: string;
   /** Jobs that the call has had. */
@@ -66,11 +68,13 @@ export function planRescue(call: Call, fallback: Fallback | undefined): RescuePl
   const last = taken.at(-1);
   if (last?.step === 'release' && last.failed !== true) return undefined;
   const step = stepsFor(call, caller, fallback)[taken.length] ?? 'release';
-  const due = last === undefined ? firstDue(call, caller) : Date.parse(last.at) + waitAfter(last);
+  const { start, first } = beginning(call, caller);
+  const due = last === undefined ? first : Date.parse(last.at) + waitAfter(last);
   return {
     step,
     reason: call.agents.length === 0 ? 'no_agent' : 'agent_lost',
     dueAt: step === 'release' ? due + beforeRelease(call, last) : due,
+    since: last === undefined ? start : Date.parse(last.at),
     id: `rescue:${caller.key}:${call.agents.length}:${taken.length}`,
     agents: call.agents.length,
     caller,
@@ -101,6 +105,8 @@ function stepsFor(
   const person = fallback?.number !== undefined && caller.answeredAt !== undefined;
   return [
     'dispatch',
+    // A worker that died with its hosts is started anew, but not at once.
+    'dispatch',
     ...(fallback?.agent === undefined ? ([] as const) : (['agent'] as const)),
     ...(person ? (['number'] as const) : ([] as const)),
     ...(fallback?.agent === undefined && !person ? (['dispatch'] as const) : ([] as const)),
@@ -108,15 +114,17 @@ function stepsFor(
   ];
 }
 
-/** When the caller has been without an agent for long enough to be helped. Epoch, ms. */
-function firstDue(call: Call, caller: Leg): number {
+/** Since when the caller is alone, and when that has been for long enough. Epoch, ms. */
+function beginning(call: Call, caller: Leg): { readonly start: number; readonly first: number } {
   const came = caller.stays.find(({ leftAt }) => leftAt === undefined)?.joinedAt;
   const start = Date.parse(came ?? caller.invitedAt ?? call.startedAt);
-  const lost = call.agents.map(
-    ({ leftAt, endedAt }) => Date.parse(earlier(leftAt, endedAt)) + waitFor(call, endedAt),
-  );
-  const lastLost = Math.max(...lost);
-  return lastLost > start ? lastLost : start + WAIT_MS.neverCame;
+  const lost = call.agents.map(({ leftAt, endedAt }) => {
+    const at = Date.parse(earlier(leftAt, endedAt));
+    return { start: at, first: at + waitFor(call, endedAt) };
+  });
+  const last = lost.toSorted((a, b) => b.first - a.first)[0];
+  if (last !== undefined && last.first > start) return last;
+  return { start, first: start + WAIT_MS.neverCame };
 }
 
 function waitFor(call: Call, endedAt: string | undefined): number {

@@ -8,7 +8,7 @@ import type { CallEvent } from '../calls/events.ts';
 import type { Ledger } from '../calls/ledger.ts';
 import { openSqliteLedger } from '../calls/sqlite-ledger.ts';
 import type { Fallback, Line } from '../config/config.ts';
-import type { LiveKitActions, LiveKitRooms } from './livekit-rooms.ts';
+import type { Dispatch, LiveKitActions, LiveKitRooms } from './livekit-rooms.ts';
 import type { LiveKitParticipant } from './livekit-webhook.ts';
 import { Rescuer } from './rescue.ts';
 
@@ -26,7 +26,7 @@ const AGENT: LiveKitParticipant = { sid: 'PA_A', identity: 'agent-AJ_A', kind: '
 let dir: string;
 let ledger: Ledger;
 let people: LiveKitParticipant[];
-let dispatches: { id: string; agentName: string; metadata: string }[];
+let dispatches: Dispatch[];
 /** What was asked of LiveKit, in order. */
 let asked: string[];
 let rescuers: Rescuer[];
@@ -37,7 +37,7 @@ beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), 'rescue-'));
   ledger = await openSqliteLedger(join(dir, 'trunkline.sqlite'));
   people = [CALLER];
-  dispatches = [{ id: 'AD_1', agentName: 'trunkline', metadata: '{"line":"main"}' }];
+  dispatches = [{ id: 'AD_1', agentName: 'trunkline', metadata: '{"line":"main"}', jobs: [] }];
   asked = [];
   rescuers = [];
   transfers = async () => undefined;
@@ -150,19 +150,26 @@ describe('a caller without an agent', () => {
 
   test('is released when nobody comes', async () => {
     await happens(rescuer(), came());
-    await pass(10_000);
+    await pass(11_000);
     expect(asked.filter((action) => !action.startsWith('delete dispatch'))).toEqual([
+      'dispatch trunkline {"line":"main"}',
       'dispatch trunkline {"line":"main"}',
       'dispatch trunkline {"line":"main"}',
       'delete room',
     ]);
-    expect(await timeline()).toEqual(['rescue.dispatched', 'rescue.dispatched', 'rescue.released']);
+    expect(await timeline()).toEqual([
+      'rescue.dispatched',
+      'rescue.dispatched',
+      'rescue.dispatched',
+      'rescue.released',
+    ]);
     expect((await theCall())?.ending).toMatchObject({ reason: 'no_agent' });
   });
 
   test('who has lost the agent is helped at once; the ghost goes, the next one knows', async () => {
     const it = rescuer();
     people.push(AGENT);
+    dispatches = dispatches.map((dispatch) => ({ ...dispatch, jobs: ['AJ_A'] }));
     await happens(it, came(), agentCame(), agentHeard());
     await pass(10_000);
     await happens(it, agentDied());
@@ -180,6 +187,7 @@ describe('a caller without an agent', () => {
     await pass(11_000);
     expect(asked.filter((action) => !action.startsWith('delete dispatch'))).toEqual([
       'dispatch trunkline {"line":"main"}',
+      'dispatch trunkline {"line":"main"}',
       'dispatch other {"line":"main"}',
       'transfer sip_1 +3',
     ]);
@@ -195,6 +203,7 @@ describe('a caller without an agent', () => {
     expect(asked.at(-1)).toBe('delete room');
     expect(await timeline()).toEqual([
       'rescue.dispatched',
+      'rescue.dispatched',
       'rescue.fallback',
       'rescue.failed',
       'rescue.released',
@@ -203,8 +212,8 @@ describe('a caller without an agent', () => {
 
   test('is helped once by two call services', async () => {
     await happens([rescuer(), rescuer()], came());
-    await pass(10_000);
-    expect(asked.filter((action) => action.startsWith('dispatch'))).toHaveLength(2);
+    await pass(11_000);
+    expect(asked.filter((action) => action.startsWith('dispatch'))).toHaveLength(3);
     expect(asked.filter((action) => action === 'delete room')).toHaveLength(1);
   });
 
@@ -212,12 +221,21 @@ describe('a caller without an agent', () => {
     await ledger.record([came()]);
     const it = rescuer();
     await it.sweep();
-    await pass(4_000);
+    await pass(3_500);
     expect(await timeline()).toEqual(['rescue.dispatched']);
   });
 });
 
 describe('left alone', () => {
+  test('for a while, a caller whose agent is about to join', async () => {
+    dispatches = dispatches.map((dispatch) => ({ ...dispatch, jobs: ['AJ_A'] }));
+    await happens(rescuer(), came());
+    await pass(4_500);
+    expect(asked).toEqual([]);
+    await pass(2_000);
+    expect(asked).toHaveLength(2);
+  });
+
   test('a caller who has company that the record does not know of', async () => {
     people.push(AGENT);
     await happens(rescuer(), came());
@@ -226,7 +244,7 @@ describe('left alone', () => {
   });
 
   test("a caller in a room that is another system's", async () => {
-    dispatches = [{ id: 'AD_2', agentName: 'somebody', metadata: '' }];
+    dispatches = [{ id: 'AD_2', agentName: 'somebody', metadata: '', jobs: [] }];
     await happens(rescuer(), came());
     await pass(20_000);
     expect(asked).toEqual([]);

@@ -11,6 +11,8 @@ import { planClearing, planRescue } from './rescue-plan.ts';
 const GATHER_MS = 100;
 /** When a caller who has just come is looked at: before anything is due. */
 const ARRIVAL_MS = 2_500;
+/** An agent is on its way. */
+const COMING_MS = 500;
 /** When the room is not as the record says, the reconciler has it right by then. */
 const LOOK_AGAIN_MS = 5_000;
 /** A transfer rings for longer; what came of it is recorded by nobody then. */
@@ -129,6 +131,7 @@ export class Rescuer {
 
 const AGAIN_MS: Readonly<Record<RescueOutcome, number | undefined>> = {
   taken: GATHER_MS,
+  coming: COMING_MS,
   elsewhere: LOOK_AGAIN_MS,
   not_ours: undefined,
 };
