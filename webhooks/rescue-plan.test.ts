@@ -156,9 +156,9 @@ describe('a caller without an agent', () => {
 
   test('is released at once when the person does not come', () => {
     const events = [came()];
-    for (const _dispatch of [1, 2]) {
-      events.push(...record(planRescue(callOf(events), { number: '+3' }) as RescuePlan));
-    }
+    const next = () => planRescue(callOf(events), { number: '+3' }) as RescuePlan;
+    events.push(...record(next()));
+    events.push(...record(next()));
     const number = planRescue(callOf(events), { number: '+3' });
     events.push(...record(number as RescuePlan, true));
     const release = planRescue(callOf(events), { number: '+3' });
