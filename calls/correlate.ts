@@ -1,6 +1,6 @@
 import type { Kysely } from 'kysely';
 import type { CallEvent } from './events.ts';
-import { FOUNDING_TYPES, byBegin, isLegEvent, lastBegun, partition } from './partition.ts';
+import { FOUNDING_TYPES, beginningOf, byBegin, isLegEvent, lastBegun } from './partition.ts';
 import type { CallKey, LedgerSchema } from './schema.ts';
 
 type Db = Kysely<LedgerSchema>;
@@ -42,7 +42,7 @@ export async function findPlace(db: Db, event: CallEvent): Promise<Place> {
   const candidates = named.length > 0 ? named : all;
   if (candidates.length > 1 && named.length === 0 && !isFounding(event)) {
     // What is no leg's moves nothing else: the calls' beginnings say whose it is.
-    const callId = await callInRoom(db, event, candidates);
+    const callId = await callInRoom(db, event, known);
     return callId !== undefined && isKnown(callId) ? { callId } : 'regroup';
   }
   const [callId] = candidates;
@@ -108,15 +108,15 @@ export async function callByName(db: Db, event: CallEvent): Promise<string | und
 async function callInRoom(
   db: Db,
   event: CallEvent,
-  callIds: readonly string[],
+  known: readonly CallKey[],
 ): Promise<string | undefined> {
-  if (event.correlation.roomSid === undefined) return undefined;
-  const item = { event, callId: undefined };
-  const { calls } = partition<{ event: CallEvent; callId: string | undefined }>([
-    ...(await foundersOf(db, callIds)),
-    item,
-  ]);
-  return calls.find(({ others }) => others.includes(item))?.founders[0]?.callId;
+  const { roomSid } = event.correlation;
+  const inRoom = known.filter(({ kind, key }) => kind === 'room' && key === roomSid);
+  const calls = await beginnings(
+    db,
+    inRoom.map(({ callId }) => callId),
+  );
+  return (lastBegun(calls, event.at) ?? calls[0])?.callId;
 }
 
 export async function callsByKey(db: Db, keys: readonly Key[]): Promise<readonly CallKey[]> {
@@ -156,9 +156,10 @@ async function beginnings(
   const found = await foundersOf(db, callIds);
   const calls = Map.groupBy(found, ({ callId }) => callId);
   return [...calls]
-    .flatMap(([callId, items]) =>
-      partition(items).calls.map(({ begunAt, key }) => ({ callId, begunAt, key })),
-    )
+    .flatMap(([callId, items]) => {
+      const begun = beginningOf(items);
+      return begun === undefined ? [] : { callId, ...begun };
+    })
     .sort(byBegin);
 }
 

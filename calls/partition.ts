@@ -19,6 +19,8 @@ export interface CallGroup<T> {
   readonly begunAt: number;
   /** Orders calls that begin at the same time. */
   readonly key: string;
+  /** Somebody called in, or may. */
+  readonly inbound: boolean;
   /** What makes it a call: the events of its legs, or `call.found`. */
   readonly founders: readonly T[];
   readonly others: readonly T[];
@@ -48,6 +50,12 @@ export function partition<T extends { readonly event: CallEvent }>(
   items: readonly T[],
 ): { readonly calls: readonly CallGroup<T>[]; readonly rest: readonly T[] } {
   const legs = legsOf(items);
+  for (const { event } of items) {
+    const { roomSid } = event.correlation;
+    for (const key of legKeys(event)) {
+      if (roomSid !== undefined) legs.get(key)?.rooms.add(roomSid);
+    }
+  }
   const calls = [...new Set(legs.values())].filter(({ inbound }) => inbound);
   const dialled = [
     ...[...new Set(legs.values())].filter(({ inbound }) => !inbound),
@@ -86,6 +94,21 @@ export function partition<T extends { readonly event: CallEvent }>(
     (call?.others ?? rest).push(item);
   }
   return { calls, rest };
+}
+
+/**
+ * Where a call begins, by what founded it alone. What shows that its legs were in one room may be
+ * among its other events, so they may look like several calls here.
+ */
+export function beginningOf(founders: readonly { readonly event: CallEvent }[]): Begun | undefined {
+  const { calls } = partition(founders);
+  const isFound = ({ founders: [first] }: (typeof calls)[number]) =>
+    first?.event.type === 'call.found';
+  return (
+    calls.find((call) => call.inbound && !isFound(call)) ??
+    calls.find(({ inbound }) => !inbound) ??
+    calls[0]
+  );
 }
 
 type Begun = Pick<CallGroup<unknown>, 'begunAt' | 'key'>;
@@ -140,7 +163,7 @@ function legsOf<T extends { readonly event: CallEvent }>(
     const leg: Group<T> = {
       begunAt: Math.min(...founders.map(({ event }) => begunAt(event))),
       key: [...keys].sort()[0] ?? '',
-      rooms: new Set(named.flatMap(({ event }) => event.correlation.roomSid ?? [])),
+      rooms: new Set(),
       inbound: !isDialled(founders.map(({ event }) => event)),
       founders,
       others: [],
