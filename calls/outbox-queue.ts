@@ -1,15 +1,13 @@
-import type { Kysely, SelectQueryBuilder } from 'kysely';
-import type { Attempt, Claim, ClaimOptions, DeliveryQueue, Verdict } from './outbox.ts';
-import { eventRow, insertEvents, publicEventOf } from './outbox-publish.ts';
+import type { Kysely } from 'kysely';
+import { createBatcher } from './batcher.ts';
+import type { Free } from './outbox-health.ts';
+import { createEndpointHealth } from './outbox-health.ts';
+import type { Attempt, Claim, ClaimOptions, DeliveryQueue, Lease, Verdict } from './outbox.ts';
+import { publicEventOf } from './outbox-publish.ts';
 import type { EndpointRow } from './outbox-schema.ts';
 import type { LedgerSchema } from './schema.ts';
 
 type Db = Kysely<LedgerSchema>;
-
-/** An endpoint that nothing could be delivered to for so long is left alone, ms. */
-const DISABLE_AFTER_MS = 5 * 24 * 3_600_000;
-/** One that nothing could be delivered to for this long is told everything once it is back, ms. */
-const AWAY_MS = 5 * 60_000;
 
 export interface QueueOptions {
   /** Several processes may claim at once; SQLite has one, and no row locks. */
@@ -18,16 +16,18 @@ export interface QueueOptions {
   readonly publish: <T>(work: (tx: Db) => Promise<T>) => Promise<T>;
 }
 
+interface Finish extends Lease {
+  readonly claim: Claim;
+  readonly attempt: Attempt;
+  readonly verdict: Verdict;
+}
+
 /**
  * A transaction of it holds one stream's row, or takes those that are free: those who publish
  * wait for rows one after the other, and so never in a circle.
  */
 export function createDeliveryQueue(db: Db, { rowLocks, publish }: QueueOptions): DeliveryQueue {
-  function free<T extends keyof LedgerSchema, O>(
-    query: SelectQueryBuilder<LedgerSchema, T, O>,
-  ): SelectQueryBuilder<LedgerSchema, T, O> {
-    return rowLocks ? query.forUpdate().skipLocked() : query;
-  }
+  const free: Free = (query) => (rowLocks ? query.forUpdate().skipLocked() : query);
 
   async function claimOf(
     tx: Db,
@@ -82,86 +82,57 @@ export function createDeliveryQueue(db: Db, { rowLocks, publish }: QueueOptions)
       .where('nextAt', '<=', now)
       .where((eb) => eb.or([eb('leasedUntil', 'is', null), eb('leasedUntil', '<=', now)]));
 
-  async function attend(claim: Claim, { at, status }: Attempt, verdict: Verdict, now: Date) {
-    const { id } = claim.endpoint;
-    if (verdict.type === 'delivered') return recovered(id, now);
-    const pause = verdict.type === 'retry' && !verdict.counts && { pausedUntil: verdict.at };
-    const row = await db
-      .updateTable('endpoints')
-      .set((eb) => ({
-        failingSince: eb.fn.coalesce('failingSince', eb.val(at)),
-        ...(pause && { pausedUntil: pause.pausedUntil.toISOString() }),
-      }))
-      .where('id', '=', id)
-      .returning('failingSince')
+  async function finishIn(
+    tx: Db,
+    { claim, attempt, verdict, now, until }: Finish,
+  ): Promise<Claim | 'lost' | undefined> {
+    const { holder, stream, deliveryId } = claim;
+    const { id: endpointId } = claim.endpoint;
+    const held = await tx
+      .updateTable('streams')
+      .set({ leasedBy: null, leasedUntil: null })
+      .where('endpointId', '=', endpointId)
+      .where('stream', '=', stream)
+      .where('leasedBy', '=', holder)
       .executeTakeFirst();
-    const failingMs = now.getTime() - Date.parse(row?.failingSince ?? at);
-    if (verdict.type === 'gone') return disable(id, 'gone', status, now);
-    if (failingMs >= DISABLE_AFTER_MS) return disable(id, 'failing', status, now);
-  }
-
-  async function recovered(id: string, now: Date): Promise<void> {
-    const failing = await db
+    if (held.numUpdatedRows === 0n) return 'lost';
+    await log(tx, deliveryId, attempt);
+    await settle(tx, claim, verdict, now);
+    if (verdict.type === 'retry' || verdict.type === 'gone') return undefined;
+    const endpoint = await tx
       .selectFrom('endpoints')
-      .select('failingSince')
-      .where('id', '=', id)
-      .where('failingSince', 'is not', null)
+      .selectAll()
+      .where('id', '=', endpointId)
+      .where('disabledAt', 'is', null)
       .executeTakeFirst();
-    if (failing?.failingSince === undefined || failing.failingSince === null) return;
-    await db
-      .updateTable('endpoints')
-      .set({ failingSince: null, pausedUntil: null })
-      .where('id', '=', id)
-      .execute();
-    if (now.getTime() - Date.parse(failing.failingSince) < AWAY_MS) return;
-    await db.transaction().execute(async (tx) => {
-      const waiting = await free(
-        tx
-          .selectFrom('streams')
-          .select('stream')
-          .where('endpointId', '=', id)
-          .where('nextAt', '>', now.toISOString()),
-      ).execute();
-      for (const { stream } of waiting) {
-        await tx
-          .updateTable('streams')
-          .set({ nextAt: now.toISOString() })
-          .where('endpointId', '=', id)
-          .where('stream', '=', stream)
-          .execute();
-      }
+    return endpoint && claimOf(tx, endpoint, stream, { holder, now, until });
+  }
+
+  async function finishAll(finishes: readonly Finish[]) {
+    return db.transaction().execute(async (tx) => {
+      const next: (Claim | 'lost' | undefined)[] = [];
+      for (const finish of finishes) next.push(await finishIn(tx, finish));
+      return next;
     });
   }
 
-  async function disable(
-    id: string,
-    disabledReason: 'gone' | 'failing',
-    lastStatus: number | undefined,
-    now: Date,
-  ): Promise<void> {
-    await publish(async (tx) => {
-      const { numUpdatedRows } = await tx
-        .updateTable('endpoints')
-        .set({ disabledAt: now.toISOString(), disabledReason })
-        .where('id', '=', id)
-        .where('disabledAt', 'is', null)
-        .executeTakeFirst();
-      if (numUpdatedRows === 0n) return;
-      const data = { endpointId: id, reason: disabledReason, lastStatus };
-      await insertEvents(tx, [eventRow('endpoint.disabled', data)]);
-    });
-  }
+  const health = createEndpointHealth(db, { free, publish });
+  // One process waits for its disk once for many; several must not hold many rows at a time.
+  const together = createBatcher(finishAll);
 
   return {
     async claim({ holder, now, until, room }) {
       const at = now.toISOString();
-      const endpoints = await willing(at)
-        .where('id', 'in', due(db, at).select('endpointId').distinct())
-        .execute();
       const claims: Claim[] = [];
-      for (const endpoint of endpoints) {
+      for (const endpoint of await willing(at).execute()) {
         const limit = room(endpoint.id);
         if (limit <= 0) continue;
+        const any = await due(db, at)
+          .select('stream')
+          .where('endpointId', '=', endpoint.id)
+          .limit(1)
+          .executeTakeFirst();
+        if (any === undefined) continue;
         const claimed = await db.transaction().execute(async (tx) => {
           const streams = await free(
             due(tx, at)
@@ -182,31 +153,11 @@ export function createDeliveryQueue(db: Db, { rowLocks, publish }: QueueOptions)
       return claims;
     },
 
-    async finish(claim, attempt, verdict, { now, until }) {
-      const { holder, stream, deliveryId } = claim;
-      const { id: endpointId } = claim.endpoint;
-      const next = await db.transaction().execute(async (tx) => {
-        const held = await tx
-          .updateTable('streams')
-          .set({ leasedBy: null, leasedUntil: null })
-          .where('endpointId', '=', endpointId)
-          .where('stream', '=', stream)
-          .where('leasedBy', '=', holder)
-          .executeTakeFirst();
-        if (held.numUpdatedRows === 0n) return 'lost';
-        await log(tx, deliveryId, attempt);
-        await settle(tx, claim, verdict, now);
-        if (verdict.type === 'retry' || verdict.type === 'gone') return undefined;
-        const endpoint = await tx
-          .selectFrom('endpoints')
-          .selectAll()
-          .where('id', '=', endpointId)
-          .where('disabledAt', 'is', null)
-          .executeTakeFirst();
-        return endpoint && claimOf(tx, endpoint, stream, { holder, now, until });
-      });
+    async finish(claim, attempt, verdict, lease) {
+      const finish = { claim, attempt, verdict, ...lease };
+      const next = rowLocks ? (await finishAll([finish]))[0] : await together.run(finish);
       if (next === 'lost') return undefined;
-      await attend(claim, attempt, verdict, now);
+      await health.note(claim.endpoint.id, attempt, verdict, lease.now);
       return next;
     },
 

@@ -116,7 +116,7 @@ export interface DeliveryQueue {
   release(claim: Claim): Promise<void>;
 }
 
-interface Lease {
+export interface Lease {
   readonly now: Date;
   /** When others may take the streams over. */
   readonly until: Date;

@@ -11,6 +11,8 @@ import { SEND_TIMEOUT_MS, send } from './send.ts';
 const STREAMS_PER_ENDPOINT = 8;
 /** Between looks at what is due, when nothing wakes us: retries, and other processes' events, ms. */
 const LOOK_EVERY_MS = 1_000;
+/** What wakes us within this time is looked at together, ms. */
+const GATHER_MS = 20;
 /** A process that has been silent for so long is dead, and others take over, ms. */
 const LEASE_MS = 4 * SEND_TIMEOUT_MS;
 /** What is still being sent then is sent again when its lease has run out, ms. */
@@ -108,6 +110,7 @@ export function deliver(options: DeliverOptions): Deliverer {
       const timer = setTimeout(wake, options.lookEveryMs ?? LOOK_EVERY_MS);
       await waker.promise;
       clearTimeout(timer);
+      if (!stopping.signal.aborted) await delay(GATHER_MS);
     }
   })();
   const unsubscribe = ledger.onPublicEvent(wake);
