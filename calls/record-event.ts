@@ -102,9 +102,15 @@ async function settle(
     const lastSequence = row?.lastSequence ?? 0;
     const ids = gained.map((event) => event.id);
     await assign(tx, id, lastSequence, ids, false);
-    await addKeys(tx, id, moved ? events : gained);
     const erased = row !== undefined && row.erasedAt !== null;
-    const call = fold(id, erased ? await scrub(tx, events) : events);
+    const kept = erased ? await scrub(tx, events) : events;
+    const fresh = new Set(ids);
+    await addKeys(
+      tx,
+      id,
+      kept.filter((event) => moved || fresh.has(event.id)),
+    );
+    const call = fold(id, kept);
     if (call !== undefined) await saveCall(tx, call, lastSequence + ids.length, now, changes);
   }
   for (const id of emptied) {

@@ -1,0 +1,105 @@
+import { mkdtempSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { FastifyInstance } from 'fastify';
+import { fastify } from 'fastify';
+import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
+import { pino } from 'pino';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { Ledger } from '../calls/ledger.ts';
+import { openSpool } from '../calls/spool.ts';
+import { openSqliteLedger } from '../calls/sqlite-ledger.ts';
+import { loadConfig } from '../config/load-config.ts';
+import { eventsOf } from '../webhooks/fixtures/histories.ts';
+import { erasuresRoutes } from './erasures-routes.ts';
+import { answerWithProblems } from './problems.ts';
+import { sweepOld } from './retention.ts';
+
+const CALLER = '+74950000001';
+const OURS = '+73433009244';
+
+let dir: string;
+let ledger: Ledger;
+let app: FastifyInstance;
+
+beforeEach(async () => {
+  dir = mkdtempSync(join(tmpdir(), 'erasures-'));
+  ledger = await openSqliteLedger(join(dir, 'trunkline.sqlite'));
+  const env = { TRUNKLINE_DATA_DIR: dir, LIVEKIT_API_SECRET: 'a-secret-for-tests-of-some-length' };
+  const loaded = loadConfig({ env, cwd: join(import.meta.dirname, '..') });
+  const lines = loaded.lines.map((line) => ({ ...line, numbers: [OURS] }));
+  app = fastify();
+  app.setValidatorCompiler(validatorCompiler);
+  app.setSerializerCompiler(serializerCompiler);
+  answerWithProblems(app);
+  await app.register(erasuresRoutes({ config: { ...loaded, dataDir: dir, lines }, ledger }));
+});
+afterEach(async () => {
+  await app.close();
+  await ledger.close();
+  rmSync(dir, { recursive: true });
+});
+
+const erase = (number: string) =>
+  app.inject({ method: 'POST', url: '/v1/erasures', payload: { number } });
+
+async function aCall(): Promise<string> {
+  const recorded = await ledger.record(eventsOf('inbound-novofon-caller-bye'));
+  const id = recorded.at(-1)?.callId ?? '';
+  await ledger.seal(id, new Date().toISOString());
+  return id;
+}
+
+test('a person is gone from ledger, recordings and spool; the receipt has no number', async () => {
+  const id = await aCall();
+  mkdirSync(join(dir, 'recordings'));
+  writeFileSync(join(dir, 'recordings', `${id}.ogg`), 'what was said');
+  writeFileSync(join(dir, 'recordings', 'call_01M7XT76ZMWJ451YHYTGYNYG41.ogg'), 'another');
+  const spool = openSpool({
+    dir: join(dir, 'spool'),
+    maxBytes: 1e6,
+    log: pino({ level: 'silent' }),
+  });
+  spool.append(JSON.stringify({ type: 'leg.invited', data: { from: CALLER } }));
+
+  // As people write it, in the trunk's country.
+  const response = await erase('8 (495) 000-00-01');
+  expect(response.statusCode).toBe(200);
+  const receipt = response.json<{ counts: Record<string, number> }>();
+  expect(receipt.counts).toMatchObject({ calls: 1, recordings: 1, reports: 1 });
+  expect(response.body).not.toContain('4950000001');
+  expect(JSON.stringify(await ledger.call(id))).not.toContain('4950000001');
+  expect(readdirSync(join(dir, 'recordings'))).toEqual(['call_01M7XT76ZMWJ451YHYTGYNYG41.ogg']);
+  expect(spool.peek(10)?.lines).toEqual([
+    JSON.stringify({ type: 'leg.invited', data: { from: '+xxxxxxxxxxx' } }),
+  ]);
+  spool.close();
+
+  const again = (await erase(CALLER)).json<{ counts: Record<string, number> }>();
+  expect(Object.values(again.counts).every((count) => count === 0)).toBe(true);
+});
+
+test('what is no whole number, or one of ours, is refused', async () => {
+  const id = await aCall();
+  const before = await ledger.call(id);
+  expect((await erase('0001')).statusCode).toBe(400);
+  expect((await erase(OURS)).statusCode).toBe(409);
+  expect(await ledger.call(id)).toEqual(before);
+});
+
+test('the daily sweep keeps what is set to be kept for good', async () => {
+  const id = await aCall();
+  const log = pino({ level: 'silent' });
+  const in2Years = new Date(Date.now() + 2 * 366 * 86_400_000);
+  const forGood = { eventsDays: 0, transcriptsDays: 0, recordingsDays: 0 };
+  await sweepOld({ ledger, retention: forGood, dataDir: dir, log }, in2Years);
+  expect((await ledger.events(id, { limit: 100 })).data).not.toEqual([]);
+  const retention = { eventsDays: 365, transcriptsDays: 0, recordingsDays: 1 };
+  mkdirSync(join(dir, 'recordings'));
+  const recording = join(dir, 'recordings', `${id}.ogg`);
+  writeFileSync(recording, 'what was said');
+  await sweepOld({ ledger, retention, dataDir: dir, log }, in2Years);
+  expect((await ledger.events(id, { limit: 100 })).data).toEqual([]);
+  expect(() => readFileSync(recording)).toThrow('ENOENT');
+});
