@@ -84,12 +84,12 @@ function legKeys({ correlation: { sipCallId, participantSid } }: CallEvent): rea
 }
 
 /** Whether a call exists from this event on. */
-export function isFounding(event: CallEvent): boolean {
+function isFounding(event: CallEvent): boolean {
   return isLegEvent(event) || event.type === 'call.found' || event.type === 'call.requested';
 }
 
 /** It says nothing but a room's name, which several rooms may have had. */
-export function isNameOnly({ correlation }: CallEvent): boolean {
+function isNameOnly({ correlation }: CallEvent): boolean {
   const { roomName, roomSid, sipCallId, participantSid, jobId } = correlation;
   return roomName !== undefined && (roomSid ?? sipCallId ?? participantSid ?? jobId) === undefined;
 }

@@ -1,0 +1,75 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import type { CallEvent, LeaveReason, SipData } from './events.ts';
+import { fold } from './fold.ts';
+import { EndReason } from './reports.ts';
+
+const guide = readFileSync(join(import.meta.dirname, '../docs/call-record.md'), 'utf8');
+const at = (seconds: number) => new Date(Date.UTC(2026, 10, 20, 10, 0, seconds)).toISOString();
+const correlation = { sipCallId: 'SCL_1', participantSid: 'PA_1', roomSid: 'RM_1' };
+const job = { roomSid: 'RM_1', jobId: 'AJ_1' };
+
+let ids = 0;
+function tell(seconds: number, body: object, about: object = correlation): CallEvent {
+  ids += 1;
+  const base = { id: `E${ids}`, source: 'webhook', at: at(seconds), correlation: about };
+  return { ...base, ...body } as CallEvent;
+}
+
+type Status = NonNullable<SipData['status']>;
+const sip = (direction: 'inbound' | 'outbound', status: Status) => ({
+  ...{ kind: 'sip', identity: 'sip_1' },
+  sip: { direction, ingress: 'livekit-sip', status },
+});
+const joined = tell(0, { type: 'participant.joined', data: sip('inbound', 'ringing') });
+const dialled = tell(0, { type: 'participant.joined', data: sip('outbound', 'dialing') });
+const left = (reason: LeaveReason, status: Status, direction: 'inbound' | 'outbound' = 'inbound') =>
+  tell(20, { type: 'participant.left', data: { ...sip(direction, status), reason } });
+const audio = tell(2, { type: 'agent.first_audio', data: {} }, job);
+const agentEnded = (endReason: EndReason, endedBy = 'agent') =>
+  tell(19, { type: 'agent.ended', data: { endedBy, endReason } }, job);
+const removed = left('room_deleted', 'active');
+
+/** What happens, for each reason that there is. */
+const HISTORIES: Record<EndReason, readonly CallEvent[]> = {
+  caller_hangup: [joined, audio, left('left', 'hangup')],
+  cancelled: [joined, left('left', 'hangup')],
+  agent_hangup: [joined, audio, agentEnded('agent_hangup'), removed],
+  operator_hangup: [joined, audio, tell(18, { type: 'hangup.requested', data: {} }), removed],
+  transferred: [joined, audio, agentEnded('transferred'), left('left', 'hangup')],
+  no_agent: [joined, left('left', 'ringing')],
+  // What webhooks tell of a 486 is a rejection: the answer to our own request says more.
+  busy: [
+    dialled,
+    left('rejected', 'dialing', 'outbound'),
+    tell(21, { type: 'dial.failed', data: { endReason: 'busy', sipCode: 486 } }),
+  ],
+  no_answer: [dialled, left('unavailable', 'dialing', 'outbound')],
+  rejected: [dialled, left('rejected', 'dialing', 'outbound')],
+  trunk_failure: [dialled, left('trunk_failure', 'dialing', 'outbound')],
+  media_timeout: [joined, audio, left('left', 'active')],
+  max_duration: [joined, audio, agentEnded('max_duration'), removed],
+  idle: [joined, audio, agentEnded('idle'), removed],
+  voicemail: [dialled, audio, agentEnded('voicemail'), removed],
+  agent_lost: [joined, audio, agentEnded('agent_lost', 'system'), left('left', 'hangup')],
+  provider_failure: [joined, audio, agentEnded('provider_failure', 'system'), removed],
+  service_lost: [joined, audio, left('connection_lost', 'active')],
+  room_deleted: [joined, audio, removed],
+  unknown: [joined, audio, tell(40, { type: 'call.lost', data: {} })],
+};
+
+test.each(EndReason.options)('%s comes about, and is documented', (reason) => {
+  const call = fold('call_1', HISTORIES[reason]);
+  expect(call?.ending?.reason).toBe(reason);
+  expect(fold('call_1', HISTORIES[reason].toReversed())).toEqual(call);
+  expect(guide).toContain(`\`${reason}\``);
+});
+
+test('busy says the SIP status that it was', () => {
+  expect(fold('call_1', HISTORIES.busy)).toMatchObject({
+    state: 'failed',
+    ending: { by: 'carrier', reason: 'busy', sipCode: 486 },
+    legs: [{ direction: 'outbound', sipCode: 486 }],
+  });
+});
