@@ -43,6 +43,8 @@ export interface JobDependencies {
 const CALLER_TIMEOUT_MS = 60_000;
 /** A phone that keeps ringing although the agent is there; carriers give up after 60 to 180 s. */
 const ANSWER_TIMEOUT_MS = 180_000;
+/** The server ends our job when the room is deleted; the room itself then says why. */
+const TERMINATION_GRACE_MS = 1_000;
 /** Closing a session may wait for a provider that hangs; the call's record must not. */
 const CLOSE_TIMEOUT_MS = 2_000;
 const FAREWELL_TIMEOUT_MS = 10_000;
@@ -86,8 +88,15 @@ class Job {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const terminate = () =>
-      this.#end({ endedBy: 'system', endReason: 'service_lost', detail: 'terminated' });
+    let terminated: NodeJS.Timeout | undefined;
+    const terminate = () => {
+      const ending = {
+        endedBy: 'system',
+        endReason: 'service_lost',
+        detail: 'terminated',
+      } as const;
+      terminated = setTimeout(() => this.#end(ending), TERMINATION_GRACE_MS);
+    };
     signal.addEventListener('abort', terminate, { once: true });
     try {
       const caller = await this.#join();
@@ -100,6 +109,7 @@ class Job {
     }
     const ending = await this.#ended.promise;
     signal.removeEventListener('abort', terminate);
+    clearTimeout(terminated);
     await this.#finish(ending);
   }
 
