@@ -25,7 +25,7 @@ const time = z.iso
   .describe('RFC 3339');
 const number = z.string().min(1).max(64).describe('E.164, `+` as %2B');
 
-const CallsQuery = z.object({
+export const CallsQuery = z.object({
   limit,
   cursor: z.string().max(64).optional().describe('`nextCursor` of the page before'),
   state: z.enum(CALL_STATES).optional(),
@@ -37,7 +37,7 @@ const CallsQuery = z.object({
   until: time.optional(),
 });
 
-const EventsQuery = z.object({
+export const EventsQuery = z.object({
   limit: z.coerce.number().int().min(1).max(MAX_EVENTS).default(200),
   cursor: z
     .string()

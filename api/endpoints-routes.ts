@@ -24,12 +24,12 @@ const pattern = z
 const events = z.array(pattern).min(1).max(MAX_EVENTS);
 const description = z.string().max(200);
 
-const NewEndpointBody = z.strictObject({
+export const NewEndpointBody = z.strictObject({
   url: z.string().describe('https'),
   events,
   description: description.optional(),
 });
-const ChangeBody = z.strictObject({
+export const ChangeBody = z.strictObject({
   url: z.string().optional(),
   events: events.optional(),
   description: description.optional(),

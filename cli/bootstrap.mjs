@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 /**
  * Entry of `npm start`: from a clean clone under whatever Node there is to `cli/main.ts` on Node 24.
  * Plain JavaScript, without packages.

@@ -1,4 +1,5 @@
 import { ConfigError } from '../config/config-error.ts';
+import { callsCommand } from './calls.ts';
 import { dbCommand } from './db.ts';
 import { findLivekitServer } from './livekit-server.ts';
 import { startScreen } from './start-screen.ts';
@@ -19,6 +20,15 @@ switch (command) {
   case 'start':
     await start();
     break;
+  case 'calls':
+    process.exitCode = await callsCommand({
+      args: process.argv.slice(3),
+      env: process.env,
+      cwd: process.cwd(),
+      say,
+      print: (line) => process.stdout.write(`${line}\n`),
+    });
+    break;
   case 'db':
     process.exitCode = await dbCommand({
       args: process.argv.slice(3),
@@ -32,7 +42,7 @@ switch (command) {
     say(`livekit-server: ${(await findLivekitServer(process.env, say)).command}`);
     break;
   default:
-    say(`There is no command "${command}"; there is: start, db, livekit-server.`);
+    say(`There is no command "${command}"; there is: start, calls, db, livekit-server.`);
     process.exitCode = 2;
 }
 

@@ -1,0 +1,136 @@
+import type { z } from 'zod';
+import type { CallsQuery, EventsQuery } from '../api/calls-routes.ts';
+import type { DeliveryView } from '../api/deliveries-routes.ts';
+import type { ChangeBody, EndpointView, NewEndpointBody } from '../api/endpoints-routes.ts';
+import type { KeyView, KeysQuery, NewKey, NewKeyView } from '../api/keys-routes.ts';
+import type { ActionView, NewCall, TransferBody } from '../api/operator-routes.ts';
+import type {
+  CallDetailView,
+  CallView,
+  EventView,
+  LineView,
+  TranscriptView,
+} from '../api/views.ts';
+import { streamEvents } from './event-stream.ts';
+import type { StreamOptions, StreamedEvent } from './event-stream.ts';
+import { createRequester } from './request.ts';
+import type { ClientOptions, PostOptions } from './request.ts';
+
+export type Call = z.output<typeof CallView>;
+export type CallDetail = z.output<typeof CallDetailView>;
+export type TimelineEvent = z.output<typeof EventView>;
+export type Transcript = z.output<typeof TranscriptView>;
+export type Line = z.output<typeof LineView>;
+export type Endpoint = z.output<typeof EndpointView>;
+export type Delivery = z.output<typeof DeliveryView>;
+export type Key = z.output<typeof KeyView>;
+type Action = z.output<typeof ActionView>;
+/** Of a list: all that the route takes, nothing of it needed. */
+type Query<T extends z.ZodType> = Partial<z.output<T>>;
+type Paging = Query<typeof KeysQuery>;
+
+export interface Page<T> {
+  readonly data: readonly T[];
+  /** Null on the last page. */
+  readonly nextCursor: string | null;
+}
+
+/** The call service's REST API. Everything rejects with `TrunklineError` when it is refused. */
+export interface TrunklineClient {
+  readonly calls: {
+    list(query?: Query<typeof CallsQuery>): Promise<Page<Call>>;
+    /** All of them, newest first, page by page. */
+    all(query?: Query<typeof CallsQuery>): AsyncGenerator<Call>;
+    get(id: string): Promise<CallDetail>;
+    events(id: string, query?: Query<typeof EventsQuery>): Promise<Page<TimelineEvent>>;
+    transcript(id: string): Promise<Transcript>;
+    /** Calls somebody; resolves before they answer. */
+    create(call: z.input<typeof NewCall>, options?: PostOptions): Promise<Call>;
+    hangup(id: string, options?: PostOptions): Promise<Action>;
+    /** Resolves when the far end has taken the call. */
+    transfer(
+      id: string,
+      body: z.input<typeof TransferBody>,
+      options?: PostOptions,
+    ): Promise<Action>;
+  };
+  readonly lines: { list(): Promise<Page<Line>> };
+  /** What happens, as it happens: without end, over broken connections and restarts. */
+  events(options?: StreamOptions): AsyncGenerator<StreamedEvent>;
+  readonly endpoints: {
+    list(query?: Paging): Promise<Page<Endpoint>>;
+    get(id: string): Promise<Endpoint>;
+    create(
+      endpoint: z.input<typeof NewEndpointBody>,
+      options?: PostOptions,
+    ): Promise<Endpoint & { readonly secret: string }>;
+    change(id: string, change: z.input<typeof ChangeBody>): Promise<Endpoint>;
+    delete(id: string): Promise<void>;
+    test(id: string): Promise<{ readonly deliveryId: string }>;
+    rotate(id: string): Promise<{ readonly secret: string; readonly oldValidUntil: string }>;
+  };
+  readonly deliveries: {
+    list(
+      query?: Paging & { state?: Delivery['state']; endpointId?: string; callId?: string },
+    ): Promise<Page<Delivery>>;
+    retry(id: string): Promise<{ readonly id: string }>;
+  };
+  readonly keys: {
+    list(query?: Paging): Promise<Page<Key>>;
+    create(
+      key: z.input<typeof NewKey>,
+      options?: PostOptions,
+    ): Promise<z.output<typeof NewKeyView>>;
+    delete(id: string): Promise<void>;
+  };
+}
+
+/** Throws when the URL is none. */
+export function createClient(options: ClientOptions): TrunklineClient {
+  const { get, post, patch, remove, open } = createRequester(options);
+  const calls: TrunklineClient['calls'] = {
+    list: (query) => get('/v1/calls', query),
+    async *all(query = {}) {
+      let cursor = query.cursor;
+      do {
+        const page = await calls.list({ ...query, ...(cursor !== undefined && { cursor }) });
+        yield* page.data;
+        cursor = page.nextCursor ?? undefined;
+      } while (cursor !== undefined);
+    },
+    get: (id) => get(at('calls', id)),
+    events: (id, query) => get(at('calls', id, '/events'), query),
+    transcript: (id) => get(at('calls', id, '/transcript')),
+    create: (call, more) => post('/v1/calls', call, more),
+    hangup: (id, more) => post(at('calls', id, '/hangup'), undefined, more),
+    transfer: (id, body, more) => post(at('calls', id, '/transfer'), body, more),
+  };
+
+  return {
+    calls,
+    lines: { list: () => get('/v1/lines') },
+    events: (more) => streamEvents(open, more),
+    endpoints: {
+      list: (query) => get('/v1/endpoints', query),
+      get: (id) => get(at('endpoints', id)),
+      create: (endpoint, more) => post('/v1/endpoints', endpoint, more),
+      change: (id, change) => patch(at('endpoints', id), change),
+      delete: (id) => remove(at('endpoints', id)),
+      test: (id) => post(at('endpoints', id, '/test')),
+      rotate: (id) => post(at('endpoints', id, '/rotate')),
+    },
+    deliveries: {
+      list: (query) => get('/v1/deliveries', query),
+      retry: (id) => post(at('deliveries', id, '/retry')),
+    },
+    keys: {
+      list: (query) => get('/v1/keys', query),
+      create: (key, more) => post('/v1/keys', key, more),
+      delete: (id) => remove(at('keys', id)),
+    },
+  };
+}
+
+function at(collection: string, id: string, rest = ''): string {
+  return `/v1/${collection}/${encodeURIComponent(id)}${rest}`;
+}

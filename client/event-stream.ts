@@ -1,0 +1,86 @@
+import { createParser } from 'eventsource-parser';
+import type { z } from 'zod';
+import type { PublicEventView, StreamQuery } from '../api/events-route.ts';
+import { TrunklineError } from './request.ts';
+import type { Requester } from './request.ts';
+
+/** The service sends something every 15 s: a connection that is silent for so long is dead, ms. */
+const SILENCE_MS = 45_000;
+const RETRY_MS = 2_000;
+
+export type StreamedEvent = z.output<typeof PublicEventView> & {
+  /** Its place in the log: `after`, to go on behind it. */
+  readonly position: string;
+};
+
+export interface StreamOptions extends Omit<z.input<typeof StreamQuery>, 'types'> {
+  /** `call.ended`, all below a type (`call.*`), or `*`. */
+  readonly types?: readonly string[];
+  /** Ends the stream. */
+  readonly signal?: AbortSignal;
+  /** Told when the connection broke and is made anew. */
+  readonly onReconnect?: (error: unknown) => void;
+}
+
+/**
+ * The events of `GET /v1/events`, each once and in order: a connection that breaks is made anew
+ * where it was. Throws what will not be better next time: a wrong key, a wrong filter.
+ */
+export async function* streamEvents(
+  open: Requester['open'],
+  { types, signal = new AbortController().signal, onReconnect, ...filter }: StreamOptions = {},
+): AsyncGenerator<StreamedEvent> {
+  let lastId: string | undefined;
+  let retryMs = RETRY_MS;
+  const queue: StreamedEvent[] = [];
+  const parser = createParser({
+    onId: (id) => (lastId = id),
+    onRetry: (ms) => (retryMs = ms),
+    onEvent: ({ id = '', data }) =>
+      queue.push({ ...(JSON.parse(data) as Omit<StreamedEvent, 'position'>), position: id }),
+  });
+  const query = { ...filter, ...(types !== undefined && { types: types.join(',') }) };
+
+  while (!signal.aborted) {
+    const silent = new AbortController();
+    const ended = AbortSignal.any([signal, silent.signal]);
+    let watchdog = setTimeout(() => silent.abort(), SILENCE_MS);
+    try {
+      const headers: Record<string, string> = {
+        accept: 'text/event-stream',
+        ...(lastId !== undefined && { 'last-event-id': lastId }),
+      };
+      const response = await open('/v1/events', query, { headers, signal: ended });
+      const text = response.body?.pipeThrough(new TextDecoderStream()) ?? [];
+      for await (const chunk of text) {
+        clearTimeout(watchdog);
+        watchdog = setTimeout(() => silent.abort(), SILENCE_MS);
+        parser.feed(chunk);
+        while (queue.length > 0) yield queue.shift() as StreamedEvent;
+      }
+      onReconnect?.(undefined);
+    } catch (error) {
+      if (signal.aborted) return;
+      if (error instanceof TrunklineError && !error.retryable) throw error;
+      onReconnect?.(error);
+    } finally {
+      clearTimeout(watchdog);
+    }
+    // Half an event is sent again, whole.
+    parser.reset();
+    await pause(retryMs, signal);
+  }
+}
+
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return;
+  await new Promise<void>((resolve) => {
+    const done = () => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    signal.addEventListener('abort', done);
+  });
+}

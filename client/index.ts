@@ -1,0 +1,17 @@
+/** The `trunkline/client` export. */
+export { createClient } from './client.ts';
+export type {
+  Call,
+  CallDetail,
+  Delivery,
+  Endpoint,
+  Key,
+  Line,
+  Page,
+  TimelineEvent,
+  Transcript,
+  TrunklineClient,
+} from './client.ts';
+export type { StreamOptions, StreamedEvent } from './event-stream.ts';
+export { TrunklineError } from './request.ts';
+export type { ClientOptions, PostOptions } from './request.ts';
