@@ -16,7 +16,7 @@ export type Lookup = (
 ) => void;
 
 /** The endpoint's address is one that endpoints may not have. */
-export class ForbiddenAddressError extends Error {
+class ForbiddenAddressError extends Error {
   readonly code = 'ERR_FORBIDDEN_ADDRESS';
 
   constructor() {

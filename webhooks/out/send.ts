@@ -10,6 +10,7 @@ import { parseRetryAfter } from './schedule.ts';
 export const SEND_TIMEOUT_MS = 15_000;
 /** What an endpoint answers is not read, but a short body is let through to keep the connection. */
 const MAX_BODY_BYTES = 16 * 1024;
+const BODY_TIMEOUT_MS = 1_000;
 
 export interface Sent extends Answer {
   readonly attempt: Attempt;
@@ -51,7 +52,8 @@ export async function send(
     const { statusCode: status, headers } = response;
     const sent = attempt({ status });
     // The status decides; a body that never ends must not keep anybody.
-    await response.body.dump({ limit: MAX_BODY_BYTES, signal }).catch(() => undefined);
+    const patience = AbortSignal.timeout(BODY_TIMEOUT_MS);
+    await response.body.dump({ limit: MAX_BODY_BYTES, signal: patience }).catch(() => undefined);
     const header = headers['retry-after'];
     const retryAfterMs = parseRetryAfter(Array.isArray(header) ? header[0] : header, now);
     return { attempt: sent, status, retryAfterMs };
