@@ -217,6 +217,15 @@ test('digits go both ways', async () => {
   await waitFor(() => events.includes('dtmf *'));
 });
 
+test('a room that is deleted while it is told of the answer is no failure', async () => {
+  const { leg, roomName, events } = await openLeg();
+  const told = leg.setStatus('active');
+  await rooms.deleteRoom(roomName);
+  await told;
+  await waitFor(() => events.length > 0);
+  expect(events).toEqual(['closed room_deleted']);
+});
+
 test('a deleted room and a removed participant close the leg', async () => {
   const deleted = await openLeg();
   const removed = await openLeg();

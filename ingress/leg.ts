@@ -119,7 +119,12 @@ export class RoomLeg extends EventEmitter<RoomLegEvents> {
 
   async setStatus(status: CallStatus): Promise<void> {
     if (this.#closed) return;
-    await this.#room.localParticipant?.setAttributes({ 'sip.callStatus': status });
+    try {
+      await this.#room.localParticipant?.setAttributes({ 'sip.callStatus': status });
+    } catch (error) {
+      // The room has gone meanwhile (LiveKit confirms late): `closed` says why.
+      if (!this.#closed) throw error;
+    }
   }
 
   /** Tells the room that the caller pressed a key: 0-9, *, #, A-D; anything else is ignored. */
