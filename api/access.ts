@@ -69,10 +69,7 @@ export async function guard(
 }
 
 /** Reading is for all; calls are operated; everything else changes how the service works. */
-export function scopeOf({
-  method,
-  routeOptions,
-}: Pick<FastifyRequest, 'method' | 'routeOptions'>): Scope {
+function scopeOf({ method, routeOptions }: Pick<FastifyRequest, 'method' | 'routeOptions'>): Scope {
   const url = routeOptions.url ?? '';
   if (/^\/v1\/keys\b/.test(url)) return 'admin';
   if (method === 'GET' || method === 'HEAD') return 'read';

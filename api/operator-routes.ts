@@ -27,7 +27,7 @@ export const TransferBody = z.strictObject({
     .describe('E.164 or a SIP address that TRUNKLINE_DIAL_ALLOW names'),
 });
 
-export const DtmfBody = z.strictObject({
+const DtmfBody = z.strictObject({
   digits: z.string().regex(/^[0-9*#A-D]{1,32}$/, 'should be 1 to 32 of 0-9, *, #, A-D'),
 });
 
