@@ -1,5 +1,7 @@
 import type { Kysely } from 'kysely';
+import type { Call } from './call.ts';
 import type { CallEvent } from './events.ts';
+import { findLeg } from './legs.ts';
 import { FOUNDING_TYPES, beginningOf, byBegin, isLegEvent, lastBegun } from './partition.ts';
 import type { CallKey, LedgerSchema } from './schema.ts';
 
@@ -47,6 +49,7 @@ export async function findPlace(db: Db, event: CallEvent): Promise<Place> {
   }
   const [callId] = candidates;
   if (callId === undefined || candidates.length > 1 || !isKnown(callId)) return 'regroup';
+  if (named.length > 0 && !(await hasLeg(db, callId, event))) return 'regroup';
   // A leg that began earlier than was known takes with it what happened in its room; and a job
   // may have been in a room of several calls.
   const tells = named.length > 0 || event.correlation.roomSid !== undefined;
@@ -129,6 +132,26 @@ export async function callsByKey(db: Db, keys: readonly Key[]): Promise<readonly
     )
     .orderBy('callId')
     .execute();
+}
+
+/**
+ * Whether the call has the leg that the event names. A report may have named it before anything
+ * said that it is there; then it is not known yet whose it is.
+ */
+async function hasLeg(db: Db, callId: string, event: CallEvent): Promise<boolean> {
+  const row = await db
+    .selectFrom('calls')
+    .select('record')
+    .where('id', '=', callId)
+    .executeTakeFirst();
+  const { sipCallId, participantSid } = event.correlation;
+  const leg = row && findLeg(JSON.parse(row.record) as Call, event.correlation);
+  if (leg === undefined || !isLegEvent(event)) return leg !== undefined;
+  const isSame = sipCallId === undefined || leg.sipCallId === sipCallId;
+  const hasStay =
+    participantSid === undefined ||
+    leg.stays.some((stay) => stay.participantSid === participantSid);
+  return isSame && hasStay;
 }
 
 async function isAloneInItsRooms(db: Db, callId: string): Promise<boolean> {
