@@ -19,7 +19,8 @@ function tell(seconds: number, body: object, about: object = correlation): CallE
 
 type Status = NonNullable<SipData['status']>;
 const sip = (direction: 'inbound' | 'outbound', status: Status) => ({
-  ...{ kind: 'sip', identity: 'sip_1' },
+  kind: 'sip',
+  identity: 'sip_1',
   sip: { direction, ingress: 'livekit-sip', status },
 });
 const joined = tell(0, { type: 'participant.joined', data: sip('inbound', 'ringing') });
