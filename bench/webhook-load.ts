@@ -37,6 +37,11 @@ const SAMPLE_MS = 2_000;
 /** More than LiveKit waits. */
 const REQUEST_TIMEOUT_MS = 15_000;
 
+// Ctrl-C ends what was started, too: the `finally`s below run before the process does.
+const stop = new AbortController();
+process.once('SIGINT', () => stop.abort());
+process.once('SIGTERM', () => stop.abort());
+
 const { values: options } = parseArgs({
   options: {
     rate: { type: 'string', default: '500' },
@@ -168,7 +173,7 @@ async function sendLoad(port: number, pid: number) {
       memory.push(residentMb(pid));
     }
     if (due.length === 0 && now > seconds * 1000) break;
-    await delay(2);
+    await delay(2, undefined, { signal: stop.signal });
   }
   await Promise.all(pending);
   const elapsed = (performance.now() - startedAt) / 1000;
