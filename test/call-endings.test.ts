@@ -19,8 +19,6 @@ const stackOf = useTestStack({
 const LINES = { idle: '+12025550111', brief: '+12025550112', recorded: '+12025550113' };
 const GREETING = 'Good evening.';
 const { stillThere: STILL_THERE, goodbye: GOODBYE } = phrasesFor('en');
-const BOOK = "I'd like to book a table.";
-const PARTY = 'For how many people?';
 const HOURS = 'What are your opening hours?';
 const OPEN =
   'We are open from Tuesday to Sunday, from noon to ten in the evening. How can I help you?';
@@ -36,7 +34,8 @@ afterAll(() => voice?.close());
 const call = (options: Parameters<typeof recordedCall>[2]) =>
   recordedCall(stackOf(), voice as Voice, options);
 
-// Two or three calls at once: more would be heard through the gaps of a machine that is full.
+// Two or three calls at once: more, and a small machine damages what is said. To tell what was heard
+// keeps this process busy, so that nobody speaks meanwhile.
 describe('silence', () => {
   test.concurrent('the caller says nothing: asked once, then a goodbye', async () => {
     const caller = call({ line: LINES.idle, ...STAY });
@@ -64,9 +63,10 @@ describe('words', () => {
   });
 
   test.concurrent('a greeting from a WAV file is heard', async () => {
-    const caller = call({ line: LINES.recorded, say: [BOOK] });
+    const caller = call({ line: LINES.recorded, ...STAY });
+    await caller.heard(1);
+    caller.hangUp();
     await caller.result;
-    expect(said(await caller.record(), 'agent')).toContain(PARTY);
     const file = new URL('../ingress/sip/prompts/apology-en.wav', import.meta.url);
     const { pcm } = decodeWav(readFileSync(file));
     const [greeting] = utterances(caller.audio());

@@ -21,6 +21,7 @@ export interface RecordedCall {
   heard(utterances: number): Promise<unknown>;
   /** Resolves once there were so many events of this type. */
   happened(type: CallEvent['type'], count?: number): Promise<unknown>;
+  hangUp(): void;
   /** After the call: its final record. */
   record(): Promise<CallDetail>;
   /** After the call: what the caller heard, PCM16 mono at 8 kHz. */
@@ -58,6 +59,7 @@ export function recordedCall(
         timeout: 45_000,
         what: `"${wanted}" to happen ${count} times`,
       }),
+    hangUp: () => call.hangUp(),
     record: () => finalRecord(stack, from),
     audio,
     sounds,
