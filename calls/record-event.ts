@@ -144,14 +144,23 @@ async function settleNames(
   for (const row of rows) {
     const named = eventOf(row);
     const callId = await callByName(tx, named);
-    if (callId === undefined || callId === row.callId) continue;
+    if (callId === (row.callId ?? undefined)) continue;
     const before = row.callId === null ? undefined : await loadRow(tx, row.callId);
     if (before !== undefined && before.sealedAt !== null) continue;
-    await append(tx, callId, named, now, changes);
+    if (callId !== undefined) await append(tx, callId, named, now, changes);
+    else await unassign(tx, named.id);
     if (before === undefined) continue;
     const call = await refold(tx, before.id, callOf(before));
     await saveCall(tx, call, before.lastSequence, now, changes);
   }
+}
+
+async function unassign(tx: Db, eventId: string): Promise<void> {
+  await tx
+    .updateTable('events')
+    .set({ callId: null, sequence: null })
+    .where('id', '=', eventId)
+    .execute();
 }
 
 async function addKeys(tx: Db, callId: string, events: readonly CallEvent[]): Promise<void> {
