@@ -5,7 +5,7 @@ import { TransformStream } from 'node:stream/web';
 import type { ReadableStream } from 'node:stream/web';
 import type { Line } from '../config/config.ts';
 import { isBackchannel } from './backchannel.ts';
-import { Speaker } from './speaker.ts';
+import { isSpeaking } from './speaker.ts';
 
 type Transcripts = ReadableStream<stt.SpeechEvent | string>;
 
@@ -25,7 +25,7 @@ export class CallAgent extends voice.Agent {
     const transcripts = await super.sttNode(audio, settings);
     const isIdle = (event: stt.SpeechEvent | string) =>
       typeof event !== 'string' &&
-      this.#isSpeaking() &&
+      isSpeaking(this.session) &&
       isBackchannel(event.alternatives?.[0].text ?? '', this.#language);
     return (
       transcripts?.pipeThrough(
@@ -36,10 +36,5 @@ export class CallAgent extends voice.Agent {
         }),
       ) ?? null
     );
-  }
-  /** Also when the caller's "mm-hm" was long enough to make it pause. */
-  #isSpeaking(): boolean {
-    const { agentState, output } = this.session;
-    return agentState === 'speaking' || (output.audio instanceof Speaker && output.audio.paused);
   }
 }

@@ -1,6 +1,8 @@
 import { inference, voice } from '@livekit/agents';
 import type { Line } from '../config/config.ts';
+import { InterruptionVad } from './interruption-vad.ts';
 import type { Providers } from './providers.ts';
+import { isSpeaking } from './speaker.ts';
 
 /**
  * Interruptions by sound alone are ignored for this long after the agent first speaks, ms: a line's
@@ -23,14 +25,17 @@ const TELEPHONE_VAD = {
 /** The pipeline of one conversation, not yet started and without audio. */
 export function createSession(line: Line, providers: Providers): voice.AgentSession {
   const { turns } = line.agent;
-  return new voice.AgentSession({
+  const session: voice.AgentSession = new voice.AgentSession({
     stt: providers.stt(line),
     llm: providers.llm(line.agent),
     tts: providers.tts(line.agent),
-    vad: new inference.VAD({
-      ...TELEPHONE_VAD,
-      ...(turns.detection === 'vad' && { minSilenceDuration: line.agent.stt.endpointingMs }),
-    }),
+    vad:
+      turns.detection === 'vad'
+        ? new inference.VAD({
+            ...TELEPHONE_VAD,
+            minSilenceDuration: line.agent.stt.endpointingMs,
+          })
+        : new InterruptionVad(TELEPHONE_VAD, () => isSpeaking(session)),
     aecWarmupDuration: ECHO_CONVERGENCE_MS,
     userAwayTimeout: null, // patience.ts watches silence
     connOptions: {
@@ -54,4 +59,5 @@ export function createSession(line: Line, providers: Providers): voice.AgentSess
       preemptiveGeneration: { enabled: turns.preemptiveGeneration, preemptiveTts: true },
     },
   });
+  return session;
 }

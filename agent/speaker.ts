@@ -19,3 +19,8 @@ export class Speaker extends voice.ParticipantAudioOutput {
     super.resume();
   }
 }
+
+/** Also when the caller's "mm-hm" was long enough to make the agent pause. */
+export function isSpeaking({ agentState, output }: voice.AgentSession): boolean {
+  return agentState === 'speaking' || (output.audio instanceof Speaker && output.audio.paused);
+}
