@@ -45,10 +45,12 @@ export async function findPlace(db: Db, event: CallEvent): Promise<Place> {
   if (candidates.length > 1 && named.length === 0 && !isFounding(event)) {
     // What is no leg's moves nothing else: the calls' beginnings say whose it is.
     const callId = await callInRoom(db, event, known);
-    return callId !== undefined && isKnown(callId) ? { callId } : 'regroup';
+    if (callId === undefined || !isKnown(callId)) return 'regroup';
+    return (await hasName(db, callId, event)) ? { callId } : 'regroup';
   }
   const [callId] = candidates;
   if (callId === undefined || candidates.length > 1 || !isKnown(callId)) return 'regroup';
+  if (!(await hasName(db, callId, event))) return 'regroup';
   if (named.length > 0 && !(await hasLeg(db, callId, event))) return 'regroup';
   // A leg that began earlier than was known takes with it what happened in its room; and a job
   // may have been in a room of several calls.
@@ -87,7 +89,7 @@ function legKeys({ correlation: { sipCallId, participantSid } }: CallEvent): rea
 }
 
 /** Whether a call exists from this event on. */
-function isFounding(event: CallEvent): boolean {
+export function isFounding(event: CallEvent): boolean {
   return isLegEvent(event) || event.type === 'call.found' || event.type === 'call.requested';
 }
 
@@ -152,6 +154,31 @@ async function hasLeg(db: Db, callId: string, event: CallEvent): Promise<boolean
     participantSid === undefined ||
     leg.stays.some((stay) => stay.participantSid === participantSid);
   return isSame && hasStay;
+}
+
+/** Whether the call is known by the room's name that the event says, if it says one. */
+async function hasName(db: Db, callId: string, event: CallEvent): Promise<boolean> {
+  const { roomName } = event.correlation;
+  if (roomName === undefined) return true;
+  const row = await db
+    .selectFrom('callKeys')
+    .select('callId')
+    .where('kind', '=', 'roomName')
+    .where('key', '=', roomName)
+    .where('callId', '=', callId)
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
+/** The names of the rooms that the call has been in. */
+export async function roomNamesOf(db: Db, callId: string): Promise<readonly string[]> {
+  const rows = await db
+    .selectFrom('callKeys')
+    .select('key')
+    .where('callId', '=', callId)
+    .where('kind', '=', 'roomName')
+    .execute();
+  return rows.map(({ key }) => key);
 }
 
 async function isAloneInItsRooms(db: Db, callId: string): Promise<boolean> {

@@ -1,6 +1,6 @@
 import type { Kysely } from 'kysely';
 import type { Call } from './call.ts';
-import { callByName, callKeys, findPlace } from './correlate.ts';
+import { callByName, callKeys, findPlace, isFounding, roomNamesOf } from './correlate.ts';
 import type { CallEvent } from './events.ts';
 import { fold } from './fold.ts';
 import type { Recorded } from './ledger.ts';
@@ -49,7 +49,14 @@ export async function recordEvent(
 
   const place = await findPlace(tx, event);
   if (place === 'unassigned') return { eventId: event.id, outcome: 'unassigned' };
-  if (place !== 'regroup') return append(tx, place.callId, event, now, changes);
+  if (place !== 'regroup') {
+    const recorded = await append(tx, place.callId, event, now, changes);
+    // The call may begin earlier than was known.
+    if (isFounding(event)) {
+      await settleNames(tx, await roomNamesOf(tx, place.callId), now, changes);
+    }
+    return recorded;
+  }
   const regrouping = await regroup(tx, event);
   await settle(tx, regrouping, now, changes);
   await settleNames(tx, regrouping.roomNames, now, changes);
