@@ -47,6 +47,8 @@ export class AgentWorker {
   #lostJobs: NodeJS.Timeout | undefined;
   #socket: WebSocket | undefined;
   #id = '';
+  /** Counts the times that we became full or free, and the last of them that LiveKit has answered. */
+  readonly #availability = { is: false, changes: 0n, confirmed: -1n };
   #running: Promise<void> | undefined;
 
   constructor(options: WorkerOptions) {
@@ -68,8 +70,10 @@ export class AgentWorker {
     return this.#id !== '' && this.#socket?.readyState === WebSocket.OPEN;
   }
 
+  /** LiveKit knows us and whether we take calls: one that is dispatched now finds us. */
   get ready(): boolean {
-    return this.registered && this.#pool.ready;
+    const { changes, confirmed } = this.#availability;
+    return this.registered && this.#pool.ready && confirmed === changes;
   }
 
   get activeJobs(): number {
@@ -175,6 +179,7 @@ export class AgentWorker {
     switch (message.case) {
       case 'register':
         this.#id = message.value.workerId;
+        this.#availability.confirmed = -1n;
         log.info({ workerId: this.#id }, 'registered with LiveKit');
         onRegistered();
         this.#sendLoad();
@@ -188,8 +193,11 @@ export class AgentWorker {
       case 'termination':
         this.#pool.terminate(message.value.jobId);
         break;
+      case 'pong':
+        this.#availability.confirmed = message.value.lastTimestamp;
+        break;
       default:
-        break; // pong, and what later servers add
+        break; // what later servers add
     }
   }
 
@@ -236,8 +244,14 @@ export class AgentWorker {
     this.#sendLoad();
   }
 
+  /** The ping behind it is answered when the load has been read. */
   #sendLoad(): void {
+    if (!this.registered) return;
     const { free } = this;
+    if (this.#availability.is !== free > 0) {
+      this.#availability.is = free > 0;
+      this.#availability.changes += 1n;
+    }
     this.#send({
       case: 'updateWorker',
       value: {
@@ -246,6 +260,7 @@ export class AgentWorker {
         jobCount: this.activeJobs,
       },
     });
+    this.#send({ case: 'ping', value: { timestamp: this.#availability.changes } });
   }
 
   #send(message: Message): void {
