@@ -1,4 +1,5 @@
 import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
 import { createServer } from 'node:net';
 
 const HOST = '127.0.0.1';
@@ -21,14 +22,23 @@ export function probeUdp(port: number, host = HOST): Promise<void> {
   });
 }
 
+const BLOCKS = { from: 20_000, to: 32_000, size: 400 };
+let block = { next: 0, end: 0 };
+
 /**
  * First of `count` consecutive ports that are free for TCP and UDP on loopback, even. They are taken
- * below the range from which systems number outgoing connections (32768 and up on Linux), so that
- * nothing but another such search can take them before they are used.
+ * below the range from which systems number outgoing connections (32768 and up on Linux), and from
+ * a block that is this process's until it ends, so that nobody else finds them free before they are
+ * used.
  */
 export async function findFreePorts(count: number): Promise<number> {
   for (let tries = 0; tries < 200; tries++) {
-    const first = 2 * Math.floor((20_000 + Math.random() * (12_000 - count)) / 2);
+    const first = block.next;
+    if (first + count > block.end) {
+      block = await reserveBlock();
+      continue;
+    }
+    block.next = first + count + (count % 2);
     const ports = Array.from({ length: count }, (_, index) => first + index);
     try {
       for (const port of ports) {
@@ -37,8 +47,22 @@ export async function findFreePorts(count: number): Promise<number> {
       }
       return first;
     } catch {
-      // Taken: another block.
+      // Taken: the next ones.
     }
   }
-  throw new Error(`no ${count} consecutive free ports between 20000 and 32000 on ${HOST}`);
+  throw new Error(`no ${count} free ports between ${BLOCKS.from} and ${BLOCKS.to} on ${HOST}`);
+}
+
+/** Whoever listens on a block's first port has all of it. */
+async function reserveBlock(): Promise<typeof block> {
+  const { from, to, size } = BLOCKS;
+  const first = from + size * Math.floor(Math.random() * ((to - from) / size));
+  const server = createServer();
+  server.listen({ port: first, host: HOST, exclusive: true }).unref();
+  try {
+    await once(server, 'listening');
+    return { next: first + 2, end: first + size };
+  } catch {
+    return { next: 0, end: 0 }; // another's
+  }
 }
