@@ -18,6 +18,7 @@ export interface LiveKitOperator {
   createRoom(name: string): Promise<{ readonly sid: string }>;
   /** Undefined when there is no such room. */
   roomSid(name: string): Promise<string | undefined>;
+  roomName(sid: string): Promise<string | undefined>;
   participants(
     room: string,
   ): Promise<readonly { readonly sid: string; readonly identity: string }[]>;
@@ -73,6 +74,10 @@ export function createLiveKitOperator(config: LiveKitConfig): LiveKitOperator {
     async roomSid(name) {
       const [room] = await told(rooms.listRooms([name]));
       return room?.sid;
+    },
+    async roomName(sid) {
+      const all = await told(rooms.listRooms());
+      return all.find((room) => room.sid === sid)?.name;
     },
     async participants(room) {
       return (await unlessGone(rooms.listParticipants(room))) ?? [];

@@ -18,6 +18,7 @@ function fakeLiveKit(changes: Partial<LiveKitOperator> = {}) {
   const livekit: LiveKitOperator = {
     createRoom: async (name) => ({ sid: `RM_${name}` }),
     roomSid: async (name) => `RM_${name}`,
+    roomName: async (sid) => sid.replace('RM_', ''),
     participants: async () => [{ sid: 'PA_a', identity: 'sip_a' }],
     deleteRoom: async (name) => void done.push(`delete ${name}`),
     removeParticipant: async (room, identity) => void done.push(`remove ${identity} from ${room}`),
@@ -130,6 +131,28 @@ test("a hang-up touches nobody else: a room's new owner, another caller in the r
   await caller('b', 'sip', 'shared');
   await act(`/${id}/hangup`);
   expect(done).toEqual(['remove sip_a from shared']);
+});
+
+test('a hang-up finds the room that was made anew, and that of an erased caller', async () => {
+  const { livekit, done } = fakeLiveKit({
+    roomSid: async (name) => (name === 'a' ? 'RM_anew' : `RM_${name}`),
+  });
+  await start(livekit);
+  const id = await caller('a');
+  await act(`/${id}/hangup`);
+  await app.ledger.record([
+    {
+      id: 'E_request',
+      source: 'operator',
+      at: '2026-11-20T10:00:00.000Z',
+      correlation: { roomSid: 'RM_b', roomName: 'b' },
+      type: 'call.requested',
+      data: { to: '+74950000002', line: 'main', trunk: 'ST_1', by: 'key' },
+    },
+  ]);
+  const { callIds } = await app.ledger.removal.erase('+74950000002');
+  await act(`/${callIds[0]}/hangup`);
+  expect(done).toEqual(['delete a', 'delete b']);
 });
 
 test('a transfer is done where livekit-sip holds the leg and the destination is allowed', async () => {

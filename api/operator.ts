@@ -5,6 +5,7 @@ import type { Call, Leg } from '../calls/call.ts';
 import { isFinal } from '../calls/call.ts';
 import type { CallEvent } from '../calls/events.ts';
 import type { Ledger } from '../calls/ledger.ts';
+import { ERASED } from '../calls/redact.ts';
 import type { Correlation } from '../calls/reports.ts';
 import type { Line, OutboundConfig } from '../config/config.ts';
 import { isAllowed } from './destinations.ts';
@@ -45,7 +46,7 @@ export class Operator {
 
   /** Ends the call: its room is deleted, so whoever holds the SIP leg says BYE. */
   async hangup(call: Call, by: string): Promise<void> {
-    const { name } = this.#openRoom(call);
+    const name = await this.#openRoom(call);
     await this.#record(call, { type: 'hangup.requested', data: { by } });
     try {
       await this.#clearRoom(call, name);
@@ -63,7 +64,7 @@ export class Operator {
    */
   async transfer(call: Call, to: string, by: string): Promise<void> {
     this.#checkDestination(to);
-    const { name } = this.#openRoom(call);
+    const name = await this.#openRoom(call);
     const leg = liveLeg(call);
     if (call.ingress !== 'livekit-sip') {
       throw new ProblemError(
@@ -89,8 +90,8 @@ export class Operator {
   }
 
   /** LiveKit's server API has no DTMF: who is in the room sends it, as our agents do. */
-  sendDtmf(call: Call): never {
-    this.#openRoom(call);
+  async sendDtmf(call: Call): Promise<never> {
+    await this.#openRoom(call);
     liveLeg(call);
     throw new ProblemError(
       'not-supported',
@@ -199,11 +200,17 @@ export class Operator {
     );
   }
 
-  #openRoom(call: Call): { readonly name: string } {
-    if (isFinal(call.state)) throw new ProblemError('call-over', 'The call is over.');
-    const name = call.room?.name;
-    if (name === undefined) throw new ProblemError(409, 'The call is not in a room yet.');
-    return { name };
+  /** The name of the call's room. */
+  async #openRoom({ state, room }: Call): Promise<string> {
+    if (isFinal(state)) throw new ProblemError('call-over', 'The call is over.');
+    if (room?.name === undefined) throw new ProblemError(409, 'The call is not in a room yet.');
+    // The record of an erased caller does not have it any more.
+    if (room.name !== ERASED || room.sid === undefined) return room.name;
+    const name = await this.#options.livekit.roomName(room.sid).catch((error: unknown) => {
+      throw unavailable(error);
+    });
+    if (name === undefined) throw new ProblemError('call-over', 'The room is gone.');
+    return name;
   }
 
   async #identityOf(leg: Leg, room: string): Promise<string> {
@@ -219,17 +226,19 @@ export class Operator {
   async #clearRoom(call: Call, name: string): Promise<void> {
     const { livekit, ledger } = this.#options;
     const sid = call.room?.sid;
-    // A name is used again: the room of this name may be another call's by now.
-    if (sid !== undefined && (await livekit.roomSid(name)) !== sid) return;
+    const ours = call.legs.flatMap(({ stays }) => stays.map((stay) => stay.participantSid));
+    const people = await livekit.participants(name);
+    const present = people.filter((participant) => ours.includes(participant.sid));
+    // A name is used again: the room of this name may be another call's by now. Where LiveKit was
+    // started anew, the caller is in another room of the same name.
+    const isElsewhere = sid !== undefined && present.length === 0;
+    if (isElsewhere && (await livekit.roomSid(name)) !== sid) return;
     const open = await ledger.openCalls();
     const shared = open.some(
       ({ call: other }) => other.id !== call.id && other.room?.sid === sid && !isFinal(other.state),
     );
     if (sid === undefined || !shared) return livekit.deleteRoom(name);
-    const ours = call.legs.flatMap(({ stays }) => stays.map((stay) => stay.participantSid));
-    for (const { sid: participant, identity } of await livekit.participants(name)) {
-      if (ours.includes(participant)) await livekit.removeParticipant(name, identity);
-    }
+    for (const { identity } of present) await livekit.removeParticipant(name, identity);
   }
 
   async #record(call: Call, body: Body, leg: Leg | undefined = call.legs[0]): Promise<void> {

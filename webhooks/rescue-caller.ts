@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { Call, Leg } from '../calls/call.ts';
 import type { CallEvent } from '../calls/events.ts';
 import type { Ledger } from '../calls/ledger.ts';
+import { ERASED } from '../calls/redact.ts';
 import type { Dispatch, LiveKitActions, LiveKitRooms } from './livekit-rooms.ts';
 import type { LiveKitParticipant } from './livekit-webhook.ts';
 import type { Fallback } from '../config/config.ts';
@@ -40,7 +41,7 @@ export async function rescueCaller(
   fallback: Fallback | undefined,
 ): Promise<RescueOutcome> {
   const { livekit, agentName, log } = deps;
-  const room = call.room?.name;
+  const room = await roomNameOf(deps, call);
   if (room === undefined) return 'elsewhere';
   const people = await livekit.participants(room);
   const caller = people.find((one) => isLeg(plan.caller, one));
@@ -84,7 +85,7 @@ export async function rescueCaller(
 /** Removes the agents that are alone in the call's room, and the room. */
 export async function clearRoom(deps: RescueDeps, call: Call): Promise<void> {
   const { livekit, log } = deps;
-  const room = call.room?.name;
+  const room = await roomNameOf(deps, call);
   if (room === undefined) return;
   const people = await livekit.participants(room);
   const known = people.some((one) => call.agents.some((agent) => isAgent(agent, one)));
@@ -94,6 +95,13 @@ export async function clearRoom(deps: RescueDeps, call: Call): Promise<void> {
   }
   await livekit.deleteRoom(room);
   log.info({ callId: call.id }, 'an agent was left behind by its caller');
+}
+
+/** The record of an erased caller does not have it any more; LiveKit has. */
+async function roomNameOf({ livekit }: RescueDeps, { room }: Call): Promise<string | undefined> {
+  if (room?.name !== ERASED) return room?.name;
+  const rooms = await livekit.rooms();
+  return rooms.find(({ sid }) => sid === room.sid)?.name;
 }
 
 interface Step extends RescuePlan {

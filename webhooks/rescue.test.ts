@@ -51,7 +51,7 @@ afterEach(async () => {
 
 const livekit: LiveKitRooms & LiveKitActions = {
   rooms: async () => [{ sid: ROOM.roomSid, name: ROOM.roomName }],
-  participants: async () => people,
+  participants: async (name) => (name === ROOM.roomName ? people : []),
   dispatches: async () => dispatches,
   dispatch: async (_room, agentName, metadata) => {
     asked.push(`dispatch ${agentName} ${metadata}`);
@@ -89,7 +89,13 @@ const came = () =>
       kind: 'sip',
       identity: 'sip_1',
       joinedAt: new Date().toISOString(),
-      sip: { direction: 'inbound', ingress: 'livekit-sip', status: 'active', line: 'main' },
+      sip: {
+        direction: 'inbound',
+        ingress: 'livekit-sip',
+        status: 'active',
+        line: 'main',
+        from: '+74950000001',
+      },
     },
   });
 const agentCame = (job = 'AJ_A') =>
@@ -164,6 +170,13 @@ describe('a caller without an agent', () => {
       'rescue.released',
     ]);
     expect((await theCall())?.ending).toMatchObject({ reason: 'no_agent' });
+  });
+
+  test('is helped although the record does not know the room any more', async () => {
+    await happens(rescuer(), came());
+    await ledger.removal.erase('+74950000001');
+    await pass(11_000);
+    expect(asked.at(-1)).toBe('delete room');
   });
 
   test('who has lost the agent is helped at once; the ghost goes, the next one knows', async () => {
