@@ -41,7 +41,7 @@ export const EventsQuery = z.object({
   limit: z.coerce.number().int().min(1).max(MAX_EVENTS).default(200),
   cursor: z
     .string()
-    .regex(/^\d{1,12}$/)
+    .regex(/^\d{1,9}$/)
     .optional(),
 });
 

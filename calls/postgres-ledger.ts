@@ -1,4 +1,5 @@
 import { CamelCasePlugin, Kysely, PostgresDialect, sql } from 'kysely';
+import type { PostgresPool } from 'kysely';
 import { Pool } from 'pg';
 import type { Ledger } from './ledger.ts';
 import { migrate } from './migrations/index.ts';
@@ -40,7 +41,7 @@ export async function connectPostgres(url: string): Promise<Kysely<LedgerSchema>
   // A connection that breaks while idle is replaced by the pool; the next query says if not.
   pool.on('error', () => undefined);
   const db = new Kysely<LedgerSchema>({
-    dialect: new PostgresDialect({ pool }),
+    dialect: new PostgresDialect({ pool: withoutNul(pool) }),
     plugins: [new CamelCasePlugin()],
   });
   try {
@@ -50,4 +51,21 @@ export async function connectPostgres(url: string): Promise<Kysely<LedgerSchema>
     throw error;
   }
   return db;
+}
+
+/** PostgreSQL's text takes no NUL, and a header or a query may hold one: it is left out. */
+function withoutNul(pool: Pool): PostgresPool {
+  return {
+    options: pool.options,
+    end: () => pool.end(),
+    async connect() {
+      const client = await pool.connect();
+      const query = (text: string, values: readonly unknown[] = []) =>
+        client.query(
+          text,
+          values.map((value) => (typeof value === 'string' ? value.replaceAll('\0', '') : value)),
+        );
+      return { query, release: (destroy?: boolean) => client.release(destroy) } as never;
+    },
+  };
 }

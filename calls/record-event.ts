@@ -244,9 +244,9 @@ export async function saveCall(
     id: call.id,
     state: call.state,
     direction: call.direction,
-    line: text(call.line),
-    fromNumber: text(call.from),
-    toNumber: text(call.to),
+    line: call.line ?? null,
+    fromNumber: call.from ?? null,
+    toNumber: call.to ?? null,
     startedAt: call.startedAt,
     endedAt: call.endedAt ?? null,
     sealedAt: call.sealedAt ?? null,
@@ -261,11 +261,6 @@ export async function saveCall(
     .onConflict((conflict) => conflict.column('id').doUpdateSet(columns))
     .execute();
   changes.saved(call);
-}
-
-/** A header's value may hold anything; PostgreSQL's text takes no NUL. */
-function text(value: string | undefined): string | null {
-  return value?.replaceAll('\0', '') ?? null;
 }
 
 async function touch(tx: Db, row: CallRow, lastSequence: number, touchedAt: string): Promise<void> {
