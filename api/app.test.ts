@@ -299,6 +299,8 @@ describe('problems and keys', () => {
       ['/v1/calls/call_0', 404],
       ['/v1/calls?state=asleep', 400],
       ['/v1/calls?since=yesterday', 400],
+      ['/v1/calls/%zz', 400],
+      ['/webhooks/livekit', 405],
     ] as const) {
       const answer = await get(path);
       expect(answer).toMatchObject({ status, type: 'application/problem+json', body: { status } });
@@ -308,6 +310,9 @@ describe('problems and keys', () => {
       type: 'application/problem+json',
     });
     expect((await fetch(`${url}/v1/lines`)).status).toBe(401);
+    const wrong = await fetch(`${url}/v1/calls/call_0?x`, { method: 'DELETE' });
+    expect([wrong.status, wrong.headers.get('allow')]).toEqual([405, 'GET, HEAD']);
+    expect(await wrong.json()).toMatchObject({ type: 'urn:trunkline:problem:method-not-allowed' });
   });
 
   test('a key is made once, and only its owner can read it', async () => {

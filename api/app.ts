@@ -27,7 +27,7 @@ import { numberPlan } from './number-plan.ts';
 import { describeApi, describeProblems } from './openapi.ts';
 import { operatorRoutes } from './operator-routes.ts';
 import { Operator } from './operator.ts';
-import { ProblemError, answerWithProblems } from './problems.ts';
+import { ProblemError, answerUnreadable, answerWithProblems } from './problems.ts';
 import { reportsRoute } from './reports-route.ts';
 
 /** LiveKit, workers and ingress are known by their signatures and not limited. */
@@ -64,6 +64,7 @@ export async function createApp(deps: AppDeps): Promise<FastifyInstance> {
     // A request that is still being answered when we stop is finished first.
     forceCloseConnections: 'idle',
     bodyLimit: BODY_LIMIT_BYTES,
+    frameworkErrors: answerUnreadable,
   });
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);

@@ -1,5 +1,5 @@
 import { STATUS_CODES } from 'node:http';
-import type { FastifyError, FastifyInstance, FastifyReply } from 'fastify';
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 
@@ -84,11 +84,33 @@ function sendProblem(
     .send(problem);
 }
 
-/** Every error, and every path that is none, as problem details. */
+/** For what Fastify refuses before it looks for a route. */
+export function answerUnreadable(
+  error: FastifyError,
+  _request: FastifyRequest,
+  reply: FastifyReply,
+): void {
+  void sendProblem(reply, error.statusCode ?? 400, { detail: error.message });
+}
+
+/** Every error, and every path or method that is none, as problem details. */
 export function answerWithProblems(app: FastifyInstance): void {
-  app.setNotFoundHandler((request, reply) =>
-    sendProblem(reply, 404, { detail: `There is no ${request.method} ${pathOf(request.url)}.` }),
-  );
+  const routes: { readonly path: readonly string[]; readonly methods: string | string[] }[] = [];
+  app.addHook('onRoute', ({ url, method }) => {
+    routes.push({ path: url.split('/'), methods: method });
+  });
+  const methodsOf = (path: readonly string[]) =>
+    routes
+      .filter((route) => route.path.length === path.length)
+      .filter((route) => route.path.every((part, n) => part === path[n] || part.startsWith(':')))
+      .flatMap(({ methods }) => methods);
+  app.setNotFoundHandler((request, reply) => {
+    const path = pathOf(request.url);
+    const detail = `There is no ${request.method} ${path}.`;
+    const allowed = methodsOf(path.split('/'));
+    if (allowed.length === 0) return sendProblem(reply, 404, { detail });
+    return sendProblem(reply.header('allow', allowed.join(', ')), 405, { detail });
+  });
   app.setErrorHandler((error: FastifyError, request, reply) => {
     if (hasZodFastifySchemaValidationErrors(error)) {
       const errors = error.validation.map(({ instancePath, message }) => ({
