@@ -58,11 +58,7 @@ export function createEndpointHealth(db: Db, { free, publish }: HealthOptions): 
       .where('failingSince', 'is not', null)
       .executeTakeFirst();
     if (failing?.failingSince === undefined || failing.failingSince === null) return;
-    await db
-      .updateTable('endpoints')
-      .set({ failingSince: null, pausedUntil: null })
-      .where('id', '=', id)
-      .execute();
+    await db.updateTable('endpoints').set({ failingSince: null }).where('id', '=', id).execute();
     if (now.getTime() - Date.parse(failing.failingSince) < AWAY_MS) return;
     await db.transaction().execute(async (tx) => {
       const waiting = await free(

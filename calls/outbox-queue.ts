@@ -69,8 +69,8 @@ export function createDeliveryQueue(db: Db, { rowLocks, publish }: QueueOptions)
   }
 
   /** Enabled, and not asked to be left in peace for a while. */
-  const willing = (now: string) =>
-    db
+  const willing = (from: Db, now: string) =>
+    from
       .selectFrom('endpoints')
       .selectAll('endpoints')
       .where('disabledAt', 'is', null)
@@ -99,11 +99,8 @@ export function createDeliveryQueue(db: Db, { rowLocks, publish }: QueueOptions)
     await log(tx, deliveryId, attempt);
     await settle(tx, claim, verdict, now);
     if (verdict.type === 'retry' || verdict.type === 'gone') return undefined;
-    const endpoint = await tx
-      .selectFrom('endpoints')
-      .selectAll()
+    const endpoint = await willing(tx, now.toISOString())
       .where('id', '=', endpointId)
-      .where('disabledAt', 'is', null)
       .executeTakeFirst();
     return endpoint && claimOf(tx, endpoint, stream, { holder, now, until });
   }
@@ -124,7 +121,7 @@ export function createDeliveryQueue(db: Db, { rowLocks, publish }: QueueOptions)
     async claim({ holder, now, until, room }) {
       const at = now.toISOString();
       const claims: Claim[] = [];
-      for (const endpoint of await willing(at).execute()) {
+      for (const endpoint of await willing(db, at).execute()) {
         const limit = room(endpoint.id);
         if (limit <= 0) continue;
         const any = await due(db, at)

@@ -273,6 +273,35 @@ describe('deliveries', () => {
     expectOrder(one.accepted.filter(({ callId }) => callId !== null));
   });
 
+  test('what was under way does not end a pause that was asked for meanwhile', async () => {
+    let answerFirst: (() => unknown) | undefined;
+    const one = await consumer((response, payload, request) => {
+      if (answerFirst !== undefined) {
+        return status(429, { 'retry-after': '30' })(response, payload, request);
+      }
+      answerFirst = () => good(response, payload, request);
+    });
+    start();
+    const ids = await record();
+    // One of each call: the first is held, the others have asked for a pause.
+    await vi.waitFor(() => expect(one.requests).toBe(4), WAIT);
+    const stored = async (state: 'delivered' | 'pending') => {
+      const { data } = await ledger.outbox.deliveries.list({ limit: 200, state });
+      return Promise.all(data.map(({ id }) => ledger.outbox.deliveries.get(id)));
+    };
+    await vi.waitFor(async () => {
+      expect((await stored('pending')).filter((one) => one?.log.length === 1)).toHaveLength(3);
+    }, WAIT);
+    answerFirst?.();
+    await vi.waitFor(async () => expect(await stored('delivered')).toHaveLength(1), WAIT);
+    await ledger.outbox.endpoints.test(one.endpoint.id);
+    await settled(one);
+    expect(one.requests).toBe(4);
+    one.handle = good;
+    now += 31_000;
+    await vi.waitFor(() => expect(one.accepted).toHaveLength(ids.length + 1), WAIT);
+  });
+
   test('410 disables the endpoint; enabled again, it is told the rest', async () => {
     const one = await consumer(status(410), ['call.*']);
     const watcher = await consumer(good, ['endpoint.disabled']);

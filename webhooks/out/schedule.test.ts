@@ -44,6 +44,8 @@ test('Retry-After is seconds or a date', () => {
   expect(parseRetryAfter('120', NOW)).toBe(120_000);
   expect(parseRetryAfter('Fri, 20 Nov 2026 10:01:00 GMT', NOW)).toBe(60_000);
   expect(parseRetryAfter('Fri, 20 Nov 2026 09:00:00 GMT', NOW)).toBe(0);
-  expect(parseRetryAfter('soon', NOW)).toBeUndefined();
+  for (const neither of ['soon', '-5', '1.5']) {
+    expect(parseRetryAfter(neither, NOW)).toBeUndefined();
+  }
   expect(parseRetryAfter(undefined, NOW)).toBeUndefined();
 });

@@ -56,6 +56,7 @@ export function judge(answer: Answer, attempts: number, now: Date, random: numbe
 export function parseRetryAfter(header: string | undefined, now: Date): number | undefined {
   if (header === undefined) return undefined;
   if (/^\d{1,9}$/.test(header.trim())) return Number(header) * SECOND;
-  const at = Date.parse(header);
+  // Date.parse takes -1 and 1.5 for dates.
+  const at = /^[A-Za-z]{3}/.test(header.trim()) ? Date.parse(header) : NaN;
   return Number.isNaN(at) ? undefined : Math.max(0, at - now.getTime());
 }
