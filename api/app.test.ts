@@ -154,7 +154,13 @@ describe('webhooks', () => {
   });
 
   test('an event of a kind that did not exist yet is taken', async () => {
-    expect(await postWebhook('{"event":"avatar_smiled","id":"EV_2","smile":{}}')).toBe(200);
+    for (const body of [
+      '{"event":"avatar_smiled","id":"EV_2","smile":{}}',
+      '{"event":"participant_left","id":"EV_3","participant":{"kind":99,"disconnectReason":99}}',
+      '{"event":"room_started","id":"EV_4","createdAt":"9999999999999999"}',
+    ]) {
+      expect(await postWebhook(body)).toBe(200);
+    }
   });
 
   test('503 when the ledger does not take it, and 200 for the same event once it does', async () => {

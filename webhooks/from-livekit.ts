@@ -166,8 +166,8 @@ function leaveReason(reason: string | undefined): LeaveReason {
 /** The arrival, where that fits `createdAt`; a webhook that was late happened in its own second. */
 function happenedAt({ createdAt }: LiveKitWebhook, receivedAt: Date): string {
   const received = receivedAt.getTime();
-  if (createdAt === undefined) return receivedAt.toISOString();
   const second = Number(createdAt) * 1000;
+  if (time(second) === undefined) return receivedAt.toISOString();
   const at = Math.min(Math.max(received, second), second + 999);
   return new Date(at).toISOString();
 }

@@ -6,6 +6,9 @@ import { z } from 'zod';
  */
 const int64 = z.union([z.string().regex(/^\d{1,16}$/), z.number().int().nonnegative()]);
 
+/** By name; by number where the sender does not know the name. */
+const enumeration = z.union([z.string(), z.number()]).transform(String);
+
 const LiveKitRoom = z.object({
   sid: z.string().optional(),
   name: z.string().optional(),
@@ -15,10 +18,10 @@ const LiveKitRoom = z.object({
 export const LiveKitParticipant = z.object({
   sid: z.string().optional(),
   identity: z.string().optional(),
-  kind: z.string().optional(),
+  kind: enumeration.optional(),
   joinedAtMs: int64.optional(),
   attributes: z.record(z.string(), z.string()).optional(),
-  disconnectReason: z.string().optional(),
+  disconnectReason: enumeration.optional(),
   /** Of lists: has tracks. */
   isPublisher: z.boolean().optional(),
 });
