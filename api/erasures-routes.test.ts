@@ -70,6 +70,9 @@ test('a person is gone from ledger, recordings and spool; the receipt has no num
   expect(receipt.counts).toMatchObject({ calls: 1, recordings: 1, reports: 1 });
   expect(response.body).not.toContain('4950000001');
   expect(JSON.stringify(await ledger.call(id))).not.toContain('4950000001');
+  for (const file of readdirSync(dir).filter((name) => name.startsWith('trunkline.sqlite'))) {
+    expect(readFileSync(join(dir, file)).includes('4950000001'), file).toBe(false);
+  }
   expect(readdirSync(join(dir, 'recordings'))).toEqual(['call_01M7XT76ZMWJ451YHYTGYNYG41.ogg']);
   expect(spool.peek(10)?.lines).toEqual([
     JSON.stringify({ type: 'leg.invited', data: { from: '+xxxxxxxxxxx' } }),

@@ -18,6 +18,8 @@ export function openNodeSqlite(path: string): SqliteDatabase {
   const db = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS });
   // FULL: what is acknowledged survives a power cut (sqlite.org/pragma.html#pragma_synchronous).
   db.exec('pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on');
+  // What is removed is overwritten, not only forgotten (sqlite.org/pragma.html#pragma_secure_delete).
+  db.exec('pragma secure_delete = on');
   const prepared = new Map<string, SqliteStatement>();
   return {
     prepare(sql) {

@@ -59,7 +59,11 @@ export interface Receipt {
   readonly counts: Readonly<Record<string, number>>;
 }
 
-export function createRemoval(db: Db, locks: WriteLocks): Removal {
+export function createRemoval(
+  db: Db,
+  locks: WriteLocks,
+  afterRemoval: () => Promise<void> = async () => undefined,
+): Removal {
   const write = <T>(work: (tx: Db) => Promise<T>): Promise<T> => db.transaction().execute(work);
 
   /** Calls that ended before, portion by portion, until there are no more. */
@@ -129,6 +133,7 @@ export function createRemoval(db: Db, locks: WriteLocks): Removal {
           .where('receivedAt', '<', eventsBefore)
           .execute();
       }
+      if (events + transcripts > 0) await afterRemoval();
       return { events, transcripts };
     },
 
@@ -180,6 +185,7 @@ export function createRemoval(db: Db, locks: WriteLocks): Removal {
       }
       events += await maskEvents(db, number);
       publicEvents += await maskPublicEvents(db, number);
+      await afterRemoval();
       return { callIds, events, publicEvents };
     },
 

@@ -30,12 +30,14 @@ export interface SqlLedgerOptions {
   readonly locks?: WriteLocks;
   /** See `publishChanges`. */
   readonly publishLock?: (tx: Db) => Promise<void>;
+  /** Makes the database's files forget what was taken out. */
+  readonly afterRemoval?: () => Promise<void>;
 }
 
 /** The ledger on a database that Kysely drives and `migrate` has prepared. Owns the connection. */
 export function createSqlLedger(
   db: Db,
-  { locks = noLocks, publishLock }: SqlLedgerOptions = {},
+  { locks = noLocks, publishLock, afterRemoval }: SqlLedgerOptions = {},
 ): Ledger {
   const listeners = new Set<() => void>();
 
@@ -98,7 +100,7 @@ export function createSqlLedger(
   return {
     apiKeys: createApiKeyStore(db),
     idempotency: createIdempotencyStore(db),
-    removal: createRemoval(db, locks),
+    removal: createRemoval(db, locks, afterRemoval),
     outbox: createOutbox(db, { rowLocks: publishLock !== undefined, publish }),
 
     record: (events) => writer.run(events),

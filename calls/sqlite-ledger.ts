@@ -1,6 +1,6 @@
 import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { CamelCasePlugin, Kysely, SqliteDialect } from 'kysely';
+import { CamelCasePlugin, Kysely, SqliteDialect, sql } from 'kysely';
 import type { Ledger } from './ledger.ts';
 import { migrate } from './migrations/index.ts';
 import { openNodeSqlite } from './node-sqlite.ts';
@@ -12,7 +12,13 @@ import { createSqlLedger } from './sql-ledger.ts';
  * one machine. Rejects when the file cannot be opened or is no ledger.
  */
 export async function openSqliteLedger(path: string): Promise<Ledger> {
-  return createSqlLedger(await connectSqlite(path));
+  const db = await connectSqlite(path);
+  return createSqlLedger(db, {
+    // Until then the write-ahead log has the pages as they were.
+    async afterRemoval() {
+      await sql`pragma wal_checkpoint(truncate)`.execute(db);
+    },
+  });
 }
 
 /** As `openSqliteLedger`, without what makes a ledger of it. The caller's to destroy. */
