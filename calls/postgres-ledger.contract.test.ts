@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { dumpLedger, restoreLedger } from './dump.ts';
 import { interleaved } from './fixtures/interleaved.ts';
@@ -10,6 +11,7 @@ import { hasPostgres, startPostgres } from './fixtures/postgres-server.ts';
 import { runWriters } from './fixtures/run-writers.ts';
 import { collect, storageContract } from './fixtures/storage-contract.ts';
 import { connectPostgres, openPostgresLedger } from './postgres-ledger.ts';
+import { isAway } from './store-errors.ts';
 import { connectSqlite, openSqliteLedger } from './sqlite-ledger.ts';
 
 describe.skipIf(!hasPostgres)('PostgreSQL', () => {
@@ -88,9 +90,26 @@ describe.skipIf(!hasPostgres)('PostgreSQL', () => {
       ),
     );
     expect(new Set(refused.map(({ status }) => status))).toEqual(new Set(['rejected']));
-    await expect(ledger.probe()).rejects.toThrow();
+    const reasons = refused.map((one) => one.status === 'rejected' && one.reason);
+    expect(reasons.filter((reason) => !isAway(reason))).toEqual([]);
+    await expect(ledger.probe()).rejects.toSatisfy(isAway);
     await server.start();
     await ledger.probe();
     await ledger.close();
+  });
+
+  test('a connection that breaks in the midst of a transaction breaks only that', async () => {
+    const db = await connectPostgres(server.url);
+    const broken = db.transaction().execute(async (tx) => {
+      const { pid } = await tx
+        .selectNoFrom(() => sql<number>`pg_backend_pid()`.as('pid'))
+        .executeTakeFirstOrThrow();
+      await server.sql(`select pg_terminate_backend(${pid}, 10000)`);
+      await new Promise((resolve) => setImmediate(resolve));
+      await sql`select 1`.execute(tx);
+    });
+    await expect(broken).rejects.toSatisfy(isAway);
+    await sql`select 1`.execute(db);
+    await db.destroy();
   });
 });

@@ -38,8 +38,10 @@ export async function connectPostgres(url: string): Promise<Kysely<LedgerSchema>
     query_timeout: QUERY_TIMEOUT_MS,
     keepAlive: true,
   });
-  // A connection that breaks while idle is replaced by the pool; the next query says if not.
+  // A connection that breaks is replaced by the pool; the next query says if not. The pool listens
+  // to its idle ones only: one that breaks between two queries would end the process.
   pool.on('error', () => undefined);
+  pool.on('connect', (client) => client.on('error', () => undefined));
   const db = new Kysely<LedgerSchema>({
     dialect: new PostgresDialect({ pool: withoutNul(pool) }),
     plugins: [new CamelCasePlugin()],

@@ -33,3 +33,22 @@ export function isConflict(error: unknown): boolean {
   const { code } = Object(error) as { code?: unknown };
   return typeof code === 'string' && CONFLICTS.has(code);
 }
+
+/** PostgreSQL, appendix A: connection, resources, operator's intervention, system, conflicts. */
+const AWAY_STATES = /^(?:08|53|57|58|40|55)...$/;
+/** sqlite.org/rescode.html: BUSY, LOCKED, READONLY, IOERR, FULL, CANTOPEN. */
+const AWAY_RESULTS = new Set([5, 6, 8, 10, 13, 14]);
+/** Of the network, from the operating system. */
+const AWAY_CODES = /^(?:ECONN|EPIPE|ENOTFOUND|EAI_|EHOST|ENET|ETIMEDOUT)/;
+/** What `pg` says of a connection in words only. */
+const AWAY_WORDS = /^(?:Connection terminated|timeout exceeded|Query read timeout|Client has enc)/;
+
+/** The store is away, full or busy: the same may be taken later. */
+export function isAway(error: unknown): boolean {
+  if (error instanceof StoreBusyError) return true;
+  const { code, errcode, syscall, message } = Object(error) as Record<string, unknown>;
+  if (typeof errcode === 'number') return AWAY_RESULTS.has(errcode & 0xff);
+  if (syscall === 'connect') return true;
+  if (typeof code === 'string') return AWAY_STATES.test(code) || AWAY_CODES.test(code);
+  return typeof message === 'string' && AWAY_WORDS.test(message);
+}
