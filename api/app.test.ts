@@ -321,6 +321,21 @@ describe('problems and keys', () => {
     expect(await wrong.json()).toMatchObject({ type: 'urn:trunkline:problem:method-not-allowed' });
   });
 
+  test('a database that is away is to be tried again', async () => {
+    const away = () => Promise.reject(Object.assign(new Error('full'), { errcode: 13 }));
+    const broken = await createApp({
+      config: CONFIG,
+      apiKeys: [KEY],
+      log,
+      ledger: { ...ledger, calls: away },
+    });
+    const headers = { authorization: `Bearer ${KEY}` };
+    const answer = await broken.inject({ url: '/v1/calls', headers });
+    expect([answer.statusCode, answer.headers['retry-after']]).toEqual([503, '1']);
+    expect(answer.json()).toMatchObject({ type: 'urn:trunkline:problem:unavailable' });
+    await broken.close();
+  });
+
   test('a key is made once, and only its owner can read it', async () => {
     const key = ensureApiKey(join(dir, 'data'));
     expect(key.length).toBeGreaterThan(30);

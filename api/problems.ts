@@ -2,6 +2,7 @@ import { STATUS_CODES } from 'node:http';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
 import { z } from 'zod';
+import { isAway } from '../calls/store-errors.ts';
 
 /** Every kind of problem there is, with its status; what each means is in docs/api.md. */
 export const PROBLEMS = {
@@ -127,6 +128,11 @@ export function answerWithProblems(app: FastifyInstance): void {
         detail: message,
         ...(sipCode !== undefined && { sipCode }),
       });
+    }
+    if (isAway(error)) {
+      request.log.error({ err: error }, 'the ledger did not answer');
+      void reply.header('retry-after', 1);
+      return sendProblem(reply, 503, { detail: 'The database is away, full or busy.' });
     }
     const status = error.statusCode ?? 500;
     if (status === 500) {
