@@ -322,17 +322,21 @@ describe('problems and keys', () => {
   });
 
   test('a database that is away is to be tried again', async () => {
-    const away = () => Promise.reject(Object.assign(new Error('full'), { errcode: 13 }));
+    const full = Object.assign(new Error('full'), { errcode: 13 });
+    const away = () => Promise.reject(full);
     const broken = await createApp({
       config: CONFIG,
       apiKeys: [KEY],
       log,
-      ledger: { ...ledger, calls: away },
+      ledger: { ...ledger, calls: away, countOpen: away },
     });
     const headers = { authorization: `Bearer ${KEY}` };
     const answer = await broken.inject({ url: '/v1/calls', headers });
     expect([answer.statusCode, answer.headers['retry-after']]).toEqual([503, '1']);
     expect(answer.json()).toMatchObject({ type: 'urn:trunkline:problem:unavailable' });
+    const metrics = await broken.inject({ url: '/metrics' });
+    expect(metrics.statusCode).toBe(200);
+    expect(metrics.body).not.toContain('trunkline_calls_open{');
     await broken.close();
   });
 

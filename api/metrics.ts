@@ -55,7 +55,10 @@ export function createMetrics(ledger: Pick<Ledger, 'countOpen'>): Metrics {
     labelNames: ['state'],
     registers: [registry],
     async collect() {
-      const counts = await ledger.countOpen();
+      // A database that is away has no figure; the others are told all the same.
+      const counts = await ledger.countOpen().catch(() => undefined);
+      calls.reset();
+      if (counts === undefined) return;
       for (const state of CALL_STATES) calls.set({ state }, counts[state] ?? 0);
     },
   });

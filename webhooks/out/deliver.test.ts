@@ -276,10 +276,8 @@ describe('deliveries', () => {
   test('what was under way does not end a pause that was asked for meanwhile', async () => {
     let answerFirst: (() => unknown) | undefined;
     const one = await consumer((response, payload, request) => {
-      if (answerFirst !== undefined) {
-        return status(429, { 'retry-after': '30' })(response, payload, request);
-      }
-      answerFirst = () => good(response, payload, request);
+      if (answerFirst === undefined) answerFirst = () => good(response, payload, request);
+      else status(429, { 'retry-after': '30' })(response, payload, request);
     });
     start();
     const ids = await record();
