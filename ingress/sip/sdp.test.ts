@@ -60,8 +60,18 @@ describe('negotiate', () => {
     expect(agree(sdpOf({ port: 4000, payloads: '8', lines: [line] }))?.direction).toBe(direction);
   });
 
+  it.each([
+    ['a=sendrecv', 'recvonly'],
+    ['a=sendonly', 'recvonly'],
+    ['a=recvonly', 'inactive'],
+    ['a=inactive', 'inactive'],
+  ])('%s to 0.0.0.0 is a hold: %s for us', (line, direction) => {
+    const hold = sdpOf({ port: 4000, address: '0.0.0.0', payloads: '8', lines: [line] });
+    expect(agree(hold)?.direction).toBe(direction);
+  });
+
   it('takes 0.0.0.0 for hold, and a direction of the session for all media', () => {
-    expect(agree(sdpOf({ port: 4000, address: '0.0.0.0' }))?.direction).toBe('recvonly');
+    expect(agree(sdpOf({ port: 4000, address: '0.0.0.0', lines: [] }))?.direction).toBe('recvonly');
     const session = sdpOf({ port: 4000, lines: [] }).replace('t=0 0', 't=0 0\r\na=inactive');
     expect(agree(session)?.direction).toBe('inactive');
   });

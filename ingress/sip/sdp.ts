@@ -76,7 +76,7 @@ export function negotiate(
     ...choice,
     dtmfPayloadType: payloadTypeOf(media, 'telephone-event'),
     ptime: choosePtime(media),
-    direction: MIRRORED[holdBefore3264(address) ?? media.direction ?? sdp.direction ?? 'sendrecv'],
+    direction: MIRRORED[directionOf(address, media.direction ?? sdp.direction ?? 'sendrecv')],
   };
 }
 
@@ -156,9 +156,10 @@ function choosePtime({ ptime = DEFAULT_PTIME, maxptime = Infinity }: MediaDescri
   return maxptime < DEFAULT_PTIME ? 10 : DEFAULT_PTIME;
 }
 
-/** RFC 3264 §8.4: hold as RFC 2543 knew it, by the address 0.0.0.0. */
-function holdBefore3264(address: string): Direction | undefined {
-  return address === '0.0.0.0' || address === '::' ? 'sendonly' : undefined;
+/** RFC 3264 §8.4: hold as RFC 2543 knew it: nothing is to be sent to the address 0.0.0.0. */
+function directionOf(address: string, said: Direction): Direction {
+  if (address !== '0.0.0.0' && address !== '::') return said;
+  return said === 'sendrecv' || said === 'sendonly' ? 'sendonly' : 'inactive';
 }
 
 /** Multicast and broadcast: never a caller's phone. */
