@@ -45,6 +45,24 @@ describe('a call', () => {
     expect(test.endpoint.activeCalls).toEqual([]);
   });
 
+  it('is from and to telephone numbers (RFC 3966) as well', async () => {
+    const { test, caller } = await start();
+    const uri = 'tel:+15550100;phone-context=example.com';
+    const call = caller.dial({ uri, from: '<tel:+15550199>' });
+    const leg = await test.leg();
+    expect(leg.options.attributes).toMatchObject({
+      'sip.phoneNumber': '+15550199',
+      'sip.trunkPhoneNumber': '+15550100',
+    });
+    leg.emit('agentReady');
+    const ok = await call.answered();
+    expect(ok.header('from')).toBe(`<tel:+15550199>;tag=${call.tag}`);
+    expect(ok.header('to')).toContain(`<${uri}>;tag=`);
+    await test.report('leg.answered');
+    call.next('BYE');
+    await caller.status(200, 'BYE');
+  });
+
   it('is cancelled', async () => {
     const { test, caller } = await start();
     const call = caller.dial();
@@ -68,6 +86,17 @@ describe('a call', () => {
     expect(ok.body).toMatch(/m=audio \d+ RTP\/AVP 8 0 101/);
     const answered = await test.report('leg.answered');
     expect(answered.data).toMatchObject({ codec: 'PCMU', dtmf: 'none' });
+  });
+
+  it('without an offer ends when the ACK brings no answer either', async () => {
+    const { test, caller } = await start();
+    const call = caller.dial({ sdp: '' });
+    const leg = await test.leg();
+    leg.emit('agentReady');
+    await call.answered();
+    await caller.request('BYE');
+    const ended = await test.report('leg.ended');
+    expect(ended.data).toMatchObject({ endedBy: 'carrier', endReason: 'trunk_failure' });
   });
 
   it('is ended by BYE when its room is deleted', async () => {

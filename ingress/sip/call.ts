@@ -276,7 +276,7 @@ export class Call {
   #onAck(answer: string): void {
     const isLate = !this.#options.offer && !this.#acknowledged.signal.aborted;
     this.#acknowledged.abort();
-    if (answer !== '' && this.#media && !this.#media.accept(answer)) {
+    if ((isLate || answer !== '') && this.#media && !this.#media.accept(answer)) {
       this.#log.warn('the answer in the ACK is none we can do');
       this.#end({ endedBy: 'carrier', endReason: 'trunk_failure' });
       return;

@@ -65,19 +65,27 @@ export class UserAgent {
   parseRequest(message: SipMessage, flow: Flow): IncomingRequestMessage | undefined {
     const [top, ...rest] = message.headers.filter(({ name }) => name === 'via');
     if (!top) return undefined;
-    const others = message.headers.filter(({ name }) => name !== 'via');
+    const host = bracketed(flow.localAddress);
+    const others = message.headers
+      .filter(({ name }) => name !== 'via')
+      .map(({ name, value }) => ({
+        name,
+        value: name === 'from' || name === 'to' ? withoutTel(value, host) : value,
+      }));
     const value = markReceived(top.value, flow.remoteAddress, flow.remotePort);
     const text = writeMessage({
       ...message,
-      startLine: message.startLine.replace(
-        /^(\S+ )tel:([^;@\s]+)\S*/i,
-        `$1sip:$2@${flow.localAddress}`,
-      ),
+      startLine: message.startLine.replace(/^(\S+ )tel:([^;@\s]+)\S*/i, `$1sip:$2@${host}`),
       headers: [{ name: 'via', value }, ...rest, ...others],
     });
     const parsed = Parser.parseMessage(text, this.#logger);
     if (!parsed || !('ruri' in parsed) || !parsed.from || !parsed.to || !parsed.via)
       return undefined;
+    // Answers repeat them as they came.
+    for (const name of ['From', 'To']) {
+      const [header] = parsed.headers[name] ?? [];
+      if (header) header.raw = headerValue(message, name.toLowerCase()) ?? '';
+    }
     parsed.viaBranch = transactionKey(message, top.value);
     return parsed;
   }
@@ -161,6 +169,13 @@ export class UserAgent {
 export function contactHeader(flow: Flow): string {
   const transport = flow.protocol === 'TCP' ? ';transport=tcp' : '';
   return `Contact: <sip:${CONTACT_USER}@${bracketed(flow.localAddress)}:${flow.localPort}${transport}>`;
+}
+
+/** SIP.js reads SIP URIs only. */
+function withoutTel(value: string, host: string): string {
+  return value
+    .replace(/<tel:([^;>\s]+)[^>]*>/i, `<sip:$1@${host}>`)
+    .replace(/^tel:([^;\s]+)/i, `sip:$1@${host}`);
 }
 
 function bracketed(address: string): string {
