@@ -1,9 +1,8 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { TrunklineError, createClient } from '../client/index.ts';
 import type { Call, CallDetail, StreamedEvent, TrunklineClient } from '../client/index.ts';
 import { loadConfig } from '../config/load-config.ts';
+import { localApiKey } from '../config/local-api-key.ts';
 
 const USAGE = `trunkline calls [list]       [--state <state>] [--line <line>] [--limit <n>] [--json]
 trunkline calls show <id>    [--json]
@@ -92,10 +91,9 @@ function parse(args: readonly string[]) {
 function connect({ env, cwd }: CallsCommand, url?: string, key?: string): TrunklineClient {
   if (url !== undefined && key !== undefined) return createClient({ url, apiKey: key });
   const config = loadConfig({ env, cwd });
-  const configured = config.apiKeys[0]?.replace(/^(?:read|operate|admin):/, '');
   return createClient({
     url: url ?? config.callServiceUrl,
-    apiKey: key ?? configured ?? readFileSync(join(config.dataDir, 'api-key'), 'utf8').trim(),
+    apiKey: key ?? localApiKey(config),
   });
 }
 
