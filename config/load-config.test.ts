@@ -285,6 +285,12 @@ lines:
     expect(problemsOf()).toEqual(['  config/lines.yaml:8:1: Map keys must be unique.']);
   });
 
+  test.each(['*desk', '&a [b, b, b, b, b, b, b, b, b]'])('an alias too many: %s', (value) => {
+    const many = Array.from({ length: 200 }, () => '*a').join(', ');
+    write('config/lines.yaml', `${MINIMAL}x: ${value}\ny: [${many}]\nz: [${many}]\n`);
+    expect(problemsOf()).toEqual([expect.stringMatching(/config\/lines\.yaml:\d+:\d+: .*alias/i)]);
+  });
+
   test.each(['', '[]', 'lines: {}', 'agents:\nlines:\n', '- &a [*a]'])(
     '%j is refused',
     (content) => {
@@ -337,6 +343,24 @@ lines:
     const third = version();
     write('config/hi.wav', 'RIFF\0\0\0\0WAVE2');
     expect(version()).not.toBe(third);
+  });
+});
+
+describe('text of other editors', () => {
+  const LATIN = Buffer.from('# caf\xe9\n', 'latin1');
+
+  test('may begin with a byte order mark', () => {
+    write('.env', '\uFEFFDEEPGRAM_API_KEY=key\r\n');
+    write('config/lines.yaml', `\uFEFF${MINIMAL}trunk: { file: ../sip-trunk.json }\n`);
+    write('sip-trunk.json', '\uFEFF{"trunk": {}}');
+    expect(load().providers.deepgram).toMatchObject({ apiKey: 'key', rehearsed: false });
+  });
+
+  test.each(['.env', 'config/lines.yaml', 'sip-trunk.json'])('%s has to be UTF-8', (file) => {
+    writeFileSync(join(cwd, file), LATIN);
+    expect(problemsOf()).toEqual([
+      expect.stringContaining(`  ${file}: cannot be read (not UTF-8 text)`),
+    ]);
   });
 });
 

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import type { AgentProfile, Line } from './config.ts';
 import type { Problem } from './config-error.ts';
 import { LinesFile } from './lines-file.ts';
+import { readText, whyUnreadable } from './read-text.ts';
 import { suggest } from './suggest.ts';
 import { parseYaml, type YamlSource } from './yaml-source.ts';
 import { spell, zodProblems } from './zod-problems.ts';
@@ -24,13 +25,12 @@ export function loadLines(path: string, cwd: string, problems: Problem[]): Loade
   const file = relative(cwd, path) || path;
   let content: string;
   try {
-    content = readFileSync(path, 'utf8');
+    content = readText(path);
   } catch (error) {
-    const reason = (error as NodeJS.ErrnoException).code ?? 'unreadable';
     problems.push({
       file,
       path: '',
-      message: `cannot be read (${reason}): TRUNKLINE_CONFIG should name the file of the lines.`,
+      message: `cannot be read (${whyUnreadable(error)}): TRUNKLINE_CONFIG should name the file of the lines.`,
     });
     return undefined;
   }

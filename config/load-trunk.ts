@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs';
 import { relative } from 'node:path';
 import type { Trunk } from './config.ts';
 import type { Problem } from './config-error.ts';
 import type { LinesFile } from './lines-file.ts';
+import { readText, whyUnreadable } from './read-text.ts';
 import { TrunkFile } from './trunk-file.ts';
 import { trunkProfiles, type TrunkProfile } from './trunk-profiles.ts';
 import { parseYaml } from './yaml-source.ts';
@@ -48,10 +48,9 @@ function read(path: string, cwd: string, problems: Problem[]): TrunkFile['trunk'
   let value: unknown;
   let content: string;
   try {
-    content = readFileSync(path, 'utf8');
+    content = readText(path);
   } catch (error) {
-    const reason = (error as NodeJS.ErrnoException).code ?? 'unreadable';
-    const message = `cannot be read (${reason}): trunk.file of lines.yaml should name it.`;
+    const message = `cannot be read (${whyUnreadable(error)}): trunk.file of lines.yaml should name it.`;
     problems.push({ file, path: '', message });
     return undefined;
   }

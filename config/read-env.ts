@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseEnv } from 'node:util';
-import type { Problem } from './config-error.ts';
+import { ConfigError, type Problem } from './config-error.ts';
+import { readText, whyUnreadable } from './read-text.ts';
 
 /** A variable's value and where it was set, so that a problem can name the place. */
 interface EnvEntry {
@@ -21,7 +21,7 @@ export interface EnvInput {
 /**
  * The process environment over the `.env` file of the working folder.
  *
- * @throws the file system's error when there is a `.env` that cannot be read
+ * @throws {ConfigError} when there is a `.env` that cannot be read
  */
 export function readEnv({ env, cwd }: EnvInput): Env {
   const entries = new Map<string, EnvEntry>(readDotEnv(join(cwd, '.env')));
@@ -34,10 +34,11 @@ export function readEnv({ env, cwd }: EnvInput): Env {
 function readDotEnv(path: string): [string, EnvEntry][] {
   let text: string;
   try {
-    text = readFileSync(path, 'utf8');
+    text = readText(path);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-    throw error;
+    const message = `cannot be read (${whyUnreadable(error)}).`;
+    throw new ConfigError([{ file: '.env', path: '', message }]);
   }
   const lines = text.split(/\r?\n/);
   return Object.entries(parseEnv(text)).map(([name, value = '']) => {
@@ -74,10 +75,10 @@ export function resolveFiles(
       continue;
     }
     try {
-      const value = readFileSync(resolve(cwd, path), 'utf8').replace(/\r?\n$/, '');
+      const value = readText(resolve(cwd, path)).replace(/\r?\n$/, '');
       entries.set(name, { ...place, value });
     } catch (error) {
-      const reason = (error as NodeJS.ErrnoException).code ?? 'unreadable';
+      const reason = whyUnreadable(error);
       problems.push({
         ...place,
         path: fileName,

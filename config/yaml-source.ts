@@ -23,8 +23,15 @@ export function parseYaml(text: string, file: string): YamlSource {
     path: '',
     message: code === 'BAD_ALIAS' ? "a star has to stand in quotes: '*'." : `${message}.`,
   }));
+  let value: unknown;
+  try {
+    if (problems.length === 0) value = document.toJS();
+  } catch (error) {
+    // Of aliases: one without its anchor, or too many.
+    problems.push({ ...place(0), path: '', message: `${(error as Error).message}.` });
+  }
   return {
-    value: problems.length === 0 ? document.toJS() : undefined,
+    value,
     problems,
     locate: (path) => place(offsetOf(document, path)),
   };
