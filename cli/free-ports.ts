@@ -16,7 +16,7 @@ export function probeTcp(port: number, host = HOST): Promise<void> {
 /** Rejects with the system's error (`EADDRINUSE`, `EACCES` …) when the port cannot be bound. */
 export function probeUdp(port: number, host = HOST): Promise<void> {
   return new Promise((resolve, reject) => {
-    const socket = createSocket('udp4');
+    const socket = createSocket(host.includes(':') ? 'udp6' : 'udp4');
     socket.once('error', reject);
     socket.bind({ port, address: host, exclusive: true }, () => socket.close(() => resolve()));
   });

@@ -53,14 +53,19 @@ interface Listener {
  * @param names of the processes that are to listen
  */
 export async function checkPorts(config: Config, names: ReadonlySet<string>): Promise<string[]> {
+  const all = listeners(config, names);
   const problems = await Promise.all(
-    listeners(config, names).map(async ({ what, protocol, host, port, setting }) => {
+    all.map(async ({ what, protocol, host, port, setting }, index) => {
+      const place = `${protocol.toUpperCase()} port ${port} of ${host} (${what})`;
+      const same = (other: Listener) =>
+        other.protocol === protocol && other.host === host && other.port === port;
+      const first = all.findIndex(same);
+      if (first < index) return `${place} is that of ${all[first]?.what} too: set ${setting}.`;
       try {
         await (protocol === 'tcp' ? probeTcp(port, host) : probeUdp(port, host));
         return undefined;
       } catch (error) {
         const { code } = error as NodeJS.ErrnoException;
-        const place = `${protocol.toUpperCase()} port ${port} of ${host} (${what})`;
         if (code === 'EADDRINUSE') {
           return `${place} is taken: is Trunkline running already? Otherwise stop what listens there, or set ${setting}.`;
         }

@@ -3,7 +3,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parse } from 'yaml';
 import type { Config } from '../config/config.ts';
+import { reachableHost } from '../config/addresses.ts';
 import { loadConfig } from '../config/load-config.ts';
+import { localApiKey } from '../config/local-api-key.ts';
 import { readEnv } from '../config/read-env.ts';
 import { localLivekitYaml } from './livekit-config.ts';
 import { findLivekitServer } from './livekit-server.ts';
@@ -138,7 +140,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   return {
     config,
     processes,
-    apiKey: config.apiKeys[0] ?? (names.has('api') ? readApiKey(config.dataDir) : ''),
+    apiKey: config.apiKeys.length > 0 || names.has('api') ? localApiKey(config) : '',
     apiUrl: config.callServiceUrl,
     logDir,
     stop,
@@ -165,11 +167,10 @@ function nodeCommand(name: Exclude<ProcessName, 'livekit'>, config: Config): Com
     ingress: { ...config.sip.health, path: '/readyz' },
     rehearsal: { ...config.providers.rehearsal, path: '/healthz' },
   }[name];
-  const host = health.host === '0.0.0.0' || health.host === '::' ? '127.0.0.1' : health.host;
   return {
     command: process.execPath,
     args: ['--disable-warning=ExperimentalWarning', join(ROOT, name, 'main.ts')],
-    readyUrl: `http://${host}:${health.port}${health.path}`,
+    readyUrl: `http://${reachableHost(health.host)}:${health.port}${health.path}`,
   };
 }
 
@@ -206,9 +207,4 @@ async function isElsewhere({ livekit }: Config): Promise<boolean> {
   } catch {
     return false;
   }
-}
-
-/** The call service makes one at its first start. */
-function readApiKey(dataDir: string): string {
-  return readFileSync(join(dataDir, 'api-key'), 'utf8').trim();
 }

@@ -1,4 +1,5 @@
 import { relative } from 'node:path';
+import { reachableHost } from '../config/addresses.ts';
 import type { Config, ProviderConfig } from '../config/config.ts';
 
 /** The one screen of `npm start`: all that is needed to use what now runs. */
@@ -47,9 +48,8 @@ export function startScreen(options: {
 
 function sipAddress({ sip, lines }: Config): string {
   const number = lines.flatMap(({ numbers }) => numbers).find((number) => number !== '*');
-  const host = sip.host === '0.0.0.0' ? '127.0.0.1' : sip.host;
   const port = sip.port === 5060 ? '' : `:${sip.port}`;
-  return `sip:${number ?? '+12025550100'}@${host}${port}`;
+  return `sip:${number ?? '+12025550100'}@${reachableHost(sip.host)}${port}`;
 }
 
 /** `npm run call` knows the usual port only. */

@@ -25,3 +25,10 @@ export function isAddressBlock(text: string): boolean {
 export function isEverybody(block: string): boolean {
   return block.endsWith('/0');
 }
+
+/** How a listener is reached from its own machine, as it stands in a URL. */
+export function reachableHost(host: string): string {
+  if (host === '0.0.0.0') return '127.0.0.1';
+  if (host === '::') return '[::1]';
+  return host.includes(':') ? `[${host}]` : host;
+}

@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { reachableHost } from './addresses.ts';
 import { checkTogether, type Report, sipCredentials } from './check-settings.ts';
 import type { Config, LiveKitConfig, ProviderConfig, ProvidersConfig } from './config.ts';
 import { ConfigError, type Problem } from './config-error.ts';
@@ -40,7 +41,7 @@ export function loadConfig({ env, cwd }: EnvInput): Config {
     dataDir,
     logLevel: settings.TRUNKLINE_LOG_LEVEL,
     http,
-    callServiceUrl: settings.TRUNKLINE_API_URL ?? `http://${reachable(http.host)}:${http.port}`,
+    callServiceUrl: settings.TRUNKLINE_API_URL ?? `http://${reachableHost(http.host)}:${http.port}`,
     worker: {
       health: { host: settings.TRUNKLINE_WORKER_HOST, port: settings.TRUNKLINE_WORKER_PORT },
       hosts: settings.TRUNKLINE_AGENT_HOSTS,
@@ -112,11 +113,4 @@ function provider(apiKey: string | undefined, baseUrl: string, emulator: string)
   return apiKey === undefined
     ? { apiKey: 'rehearsal', baseUrl: emulator, rehearsed: true }
     : { apiKey, baseUrl, rehearsed: false };
-}
-
-/** The address at which a listener is reached from its own machine. */
-function reachable(host: string): string {
-  if (host === '0.0.0.0') return '127.0.0.1';
-  if (host === '::') return '[::1]';
-  return host.includes(':') ? `[${host}]` : host;
 }

@@ -14,6 +14,9 @@ const MIN_KEY_LENGTH = 16;
 const CALLS_PER_CORE = 5;
 
 const host = () => text('an address to listen on, such as 127.0.0.1');
+/** Via and SDP give it out: a name would not do. */
+const ipAddress = () =>
+  z.string().refine((value) => isIP(value) !== 0, shouldBe('an IP address such as 127.0.0.1'));
 /** 0: for good. */
 const days = () => integerText(0, 36_500, 'days');
 const milliseconds = (max: number) => integerText(100, max, 'milliseconds');
@@ -90,11 +93,8 @@ export const Settings = z.object({
     CALLS_PER_CORE * availableParallelism(),
   ),
 
-  TRUNKLINE_SIP_HOST: host().default('127.0.0.1'),
-  TRUNKLINE_SIP_ADVERTISED_ADDRESS: z
-    .string()
-    .refine((value) => isIP(value) !== 0, shouldBe('an IP address'))
-    .optional(),
+  TRUNKLINE_SIP_HOST: ipAddress().default('127.0.0.1'),
+  TRUNKLINE_SIP_ADVERTISED_ADDRESS: ipAddress().optional(),
   TRUNKLINE_SIP_PORT: port().default(5060),
   TRUNKLINE_SIP_RTP_PORTS: rtpPorts.default({ from: 10_000, to: 10_199 }),
   TRUNKLINE_SIP_ANSWER_TIMEOUT_MS: milliseconds(120_000).default(8000),

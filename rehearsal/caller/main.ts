@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { reachableHost } from '../../config/addresses.ts';
 import type { Config } from '../../config/config.ts';
 import { loadConfig } from '../../config/load-config.ts';
+import { localApiKey } from '../../config/local-api-key.ts';
 import { Voice } from '../voice/voice.ts';
 import { readCallArguments, USAGE } from './arguments.ts';
 import type { CallArguments } from './arguments.ts';
@@ -21,9 +21,9 @@ function localConfig(): Config | undefined {
   }
 }
 
-function apiKeyOf({ apiKeys, dataDir }: Config): string | undefined {
+function apiKeyOf(config: Config): string | undefined {
   try {
-    return apiKeys[0] ?? readFileSync(join(dataDir, 'api-key'), 'utf8').trim();
+    return localApiKey(config);
   } catch {
     return undefined;
   }
@@ -69,7 +69,7 @@ async function call(options: CallArguments, config: Config | undefined): Promise
 
 try {
   const config = localConfig();
-  const host = config?.sip.host === '0.0.0.0' ? '127.0.0.1' : (config?.sip.host ?? '127.0.0.1');
+  const host = reachableHost(config?.sip.host ?? '127.0.0.1');
   const options = readCallArguments(process.argv.slice(2), `${host}:${config?.sip.port ?? 5060}`);
   if (options.help) console.log(USAGE);
   else process.exitCode = (await call(options, config)) ? 0 : 1;
