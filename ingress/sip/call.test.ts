@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { describe, expect, it } from 'vitest';
 import { sdpOf } from './fixtures/sip-client.ts';
 import { start } from './fixtures/start.ts';
@@ -61,6 +62,18 @@ describe('a call', () => {
     await test.report('leg.answered');
     call.next('BYE');
     await caller.status(200, 'BYE');
+  });
+
+  it('is set up when its turn comes: no more at once than the machine has cores', async () => {
+    const cores = availableParallelism();
+    const rtpPorts = { from: 30_000, to: 30_001 + 2 * cores };
+    const { test, caller } = await start({ sip: { maxCalls: cores + 1, rtpPorts } });
+    for (let calls = 0; calls <= cores; calls += 1) caller.dial();
+    for (let calls = 0; calls <= cores; calls += 1) await caller.status(180);
+    const first = await test.leg();
+    expect(test.legs).toHaveLength(cores);
+    first.emit('agentReady');
+    await test.leg(cores);
   });
 
   it('is cancelled', async () => {

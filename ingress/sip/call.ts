@@ -17,6 +17,7 @@ import type { Flow } from './flow.ts';
 import { readInfoDtmf, writeInfoDtmf } from './info-dtmf.ts';
 import type { PortPool } from './rtp/port-pool.ts';
 import { parseSdp } from './sdp.ts';
+import type { Turns } from './turns.ts';
 import type { UserAgent } from './user-agent.ts';
 
 /** What the agent said last is still on its way to the caller when the room goes. */
@@ -24,6 +25,8 @@ const LINGER_MS = 200;
 /** The apology starts without the ACK after this. */
 const ACK_WAIT_MS = 1_000;
 const DTMF_MS = 160;
+/** From the INVITE to the 200 it is half a second on an idle machine, more when others come too. */
+const TURN_MS = 2_000;
 /** Seconds, when all is full: a call lasts minutes, but one may end any moment. */
 const RETRY_AFTER = 'Retry-After: 5';
 
@@ -33,6 +36,8 @@ export interface CallDependencies {
   readonly userAgent: UserAgent;
   readonly reach: Reach;
   readonly ports: PortPool;
+  /** Of being set up: each costs the machine as much as ten calls that run. */
+  readonly turns: Turns;
   readonly openLeg: OpenLeg;
   readonly reporter: Pick<Reporter, 'report'>;
   readonly log: Logger;
@@ -74,6 +79,8 @@ export class Call {
   readonly #dialog: Dialog;
   readonly #abort = new AbortController();
   readonly #acknowledged = new AbortController();
+  /** It rings no more. */
+  readonly #settled = new AbortController();
   readonly startedAt = new Date();
   #state: State = 'ringing';
   readonly #room: CallRoom;
@@ -167,7 +174,15 @@ export class Call {
     this.#answerTimer = setTimeout(() => {
       this.#apologise('no_agent', NO_AGENT);
     }, this.#options.config.sip.answerTimeoutMs);
-    await this.#enterRoom();
+    await this.#options.turns.run(() => this.#setUp(), this.#abort.signal);
+  }
+
+  /** Until it is answered, or will not be; one that takes long is stuck and keeps nobody waiting. */
+  async #setUp(): Promise<void> {
+    if (this.#state !== 'ringing') return;
+    const limit = delay(TURN_MS, undefined, { signal: this.#settled.signal, ref: false });
+    void this.#enterRoom();
+    await limit.catch(() => undefined);
   }
 
   /** Ends it from our side, because the service stops: BYE, or 503 where it still rings. */
@@ -240,6 +255,7 @@ export class Call {
     }
     clearTimeout(this.#answerTimer);
     this.#state = state;
+    this.#settled.abort();
     this.#media = media;
     const sdp = offer ? media.answer(offer) : media.offer();
     if (sdp === undefined) {
@@ -357,6 +373,7 @@ export class Call {
     if (this.#state === 'ended') return;
     const wasAnswered = this.#state === 'answered';
     this.#state = 'ended';
+    this.#settled.abort();
     clearTimeout(this.#answerTimer);
     this.#abort.abort();
     // Each does nothing where the dialog is past it.

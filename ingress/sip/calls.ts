@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { IncomingInviteRequest } from 'sip.js/lib/core/index.js';
 import type { Config } from '../../config/config.ts';
@@ -13,9 +14,10 @@ import type { SipMetrics } from './metrics.ts';
 import { calledNumber, callerNumber, mayCall } from './number-of.ts';
 import { PortPool } from './rtp/port-pool.ts';
 import { negotiate, parseSdp } from './sdp.ts';
+import { Turns } from './turns.ts';
 import { WorkerCapacity } from './worker-capacity.ts';
 
-export interface CallsOptions extends Omit<CallDependencies, 'ports'> {
+export interface CallsOptions extends Omit<CallDependencies, 'ports' | 'turns'> {
   readonly config: Pick<Config, 'livekit' | 'agentName' | 'sip' | 'worker' | 'lines'>;
   readonly metrics: SipMetrics;
 }
@@ -33,6 +35,7 @@ export interface CallSummary {
 export class Calls {
   readonly #options: CallsOptions;
   readonly #ports: PortPool;
+  readonly #turns = new Turns(availableParallelism());
   readonly #worker: WorkerCapacity;
   readonly #calls = new Set<Call>();
   readonly #maxCalls: number;
@@ -86,6 +89,7 @@ export class Calls {
     const call = new Call({
       ...this.#options,
       ports: this.#ports,
+      turns: this.#turns,
       request,
       flow,
       offer,
