@@ -126,6 +126,15 @@ describe('docker-compose.yml', () => {
     }
   });
 
+  test('passes on what an operator sets about the call service', () => {
+    const [, section = ''] =
+      /^# ---- The call service$([^]*?)^# ----/m.exec(read('.env.example')) ?? [];
+    const offered = [...section.matchAll(/^# (\w+)=/gm)].flatMap(([, name]) => name ?? []);
+    expect(offered).toContain('TRUNKLINE_OUTBOUND_TRUNK');
+    const given = services['call-service']?.environment ?? {};
+    expect(offered.filter((name) => !(name in given))).toEqual([]);
+  });
+
   test('asks only for variables that .env.example knows', () => {
     const asked = [...text.matchAll(/\$\{(\w+)/g)].map(([, name]) => name);
     const offered = new Set(variablesOf('.env.example'));
