@@ -5,7 +5,7 @@ import { chooseLine } from './caller.ts';
 const line = (name: string, ...numbers: string[]) => ({ name, numbers }) as unknown as Line;
 const config = {
   lines: [line('novofon', '+73433009243'), line('shop', '+15551230000'), line('anything', '*')],
-  sip: { trunk: { country: 'RU' } },
+  sip: { trunk: { country: 'RU', calledNumberAttribute: 'sip.h.called_did' } },
 } as unknown as Config;
 
 const choose = (metadata: string, attributes: Record<string, string> = {}) =>
@@ -18,6 +18,13 @@ test('the dispatch names the line', () => {
 test("Novofon's header counts, not the account in the Request-URI", () => {
   const attributes = { 'sip.h.called_did': '73433009243', 'sip.trunkPhoneNumber': '878725' };
   expect(choose('', attributes)).toBe('novofon');
+});
+
+test('the header that the trunk names counts, and no other', () => {
+  const trunk = { ...config.sip.trunk, calledNumberAttribute: 'sip.h.x-dialled' };
+  const other = { ...config, sip: { ...config.sip, trunk } };
+  const attributes = { 'sip.h.x-dialled': '+15551230000', 'sip.h.called_did': '73433009243' };
+  expect(chooseLine(other, '', attributes)?.name).toBe('shop');
 });
 
 test('the number of the trunk counts where there is no header', () => {

@@ -49,9 +49,9 @@ export function chooseLine(
   const dispatch = parseMetadata(metadata);
   const named = config.lines.find(({ name }) => name === dispatch.line);
   if (named) return named;
-  const dialled =
-    dispatch.called ?? attributes['sip.h.called_did'] ?? attributes['sip.trunkPhoneNumber'] ?? '';
-  const country = config.sip.trunk.country;
+  const { calledNumberAttribute, country } = config.sip.trunk;
+  const fromHeader = calledNumberAttribute && attributes[calledNumberAttribute];
+  const dialled = dispatch.called ?? (fromHeader || (attributes['sip.trunkPhoneNumber'] ?? ''));
   return findLine(config.lines, toE164(dialled, { country }) ?? dialled);
 }
 

@@ -30,7 +30,8 @@ const CONFIG: AppDeps['config'] = {
   sip: {
     trunk: {
       calledNumberHeader: 'CALLED_DID',
-      headersToAttributes: { called_did: 'sip.h.called_did' },
+      headersToAttributes: { CALLED_DID: 'sip.h.called_did' },
+      calledNumberAttribute: 'sip.h.called_did',
       numbers: [],
       country: 'RU',
     },

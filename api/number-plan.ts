@@ -3,9 +3,6 @@ import type { NumberPlan } from '../webhooks/from-livekit.ts';
 
 /** How the trunk writes numbers, and where it puts the one that was dialled. */
 export function numberPlan({ lines, sip: { trunk } }: Pick<Config, 'lines' | 'sip'>): NumberPlan {
-  const header = trunk.calledNumberHeader?.toLowerCase();
-  const mapped = Object.entries(trunk.headersToAttributes).find(
-    ([name]) => name.toLowerCase() === header,
-  );
-  return { lines, calledNumberAttribute: mapped?.[1], country: trunk.country };
+  const { calledNumberAttribute, country } = trunk;
+  return { lines, calledNumberAttribute, country };
 }

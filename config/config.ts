@@ -102,6 +102,8 @@ export interface Trunk {
   readonly calledNumberHeader: string | undefined;
   /** INVITE header name -> participant attribute, e.g. `CALLED_DID` -> `sip.h.called_did`. */
   readonly headersToAttributes: Readonly<Record<string, string>>;
+  /** The attribute that `calledNumberHeader` becomes. */
+  readonly calledNumberAttribute: string | undefined;
   /** ISO 3166 country whose national number format the trunk sends, e.g. `RU`. */
   readonly country: string | undefined;
   /** SDP encoding names in order of preference, e.g. `['PCMA', 'PCMU']`. */

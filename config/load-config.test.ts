@@ -65,6 +65,7 @@ describe('the shipped example', () => {
       profile: 'novofon',
       calledNumberHeader: 'CALLED_DID',
       headersToAttributes: { CALLED_DID: 'sip.h.called_did' },
+      calledNumberAttribute: 'sip.h.called_did',
       country: 'RU',
       codecs: ['PCMA', 'PCMU'],
     });

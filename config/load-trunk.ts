@@ -29,6 +29,8 @@ export function loadTrunk(
   if (info === undefined) return undefined;
   const profile: TrunkProfile = trunkProfiles[section.profile];
   const { auth_username: username, auth_password: password } = info;
+  const calledNumberHeader = section.calledNumberHeader ?? profile.calledNumberHeader;
+  const headersToAttributes = { ...profile.headersToAttributes, ...info.headers_to_attributes };
   return {
     name: info.name,
     profile: section.profile,
@@ -36,11 +38,22 @@ export function loadTrunk(
     allowedAddresses: info.allowed_addresses,
     allowedNumbers: info.allowed_numbers,
     auth: credentials ?? (username === '' ? undefined : { username, password }),
-    calledNumberHeader: section.calledNumberHeader ?? profile.calledNumberHeader,
-    headersToAttributes: { ...profile.headersToAttributes, ...info.headers_to_attributes },
+    calledNumberHeader,
+    headersToAttributes,
+    calledNumberAttribute: attributeOf(headersToAttributes, calledNumberHeader),
     country: section.country ?? profile.country,
     codecs: section.codecs ?? profile.codecs,
   };
+}
+
+/** Header names are the same in capitals and without; the file stands behind the profile. */
+function attributeOf(
+  headersToAttributes: Trunk['headersToAttributes'],
+  header: string | undefined,
+): string | undefined {
+  const wanted = header?.toLowerCase();
+  const entries = Object.entries(headersToAttributes);
+  return entries.findLast(([name]) => name.toLowerCase() === wanted)?.[1];
 }
 
 function read(path: string, cwd: string, problems: Problem[]): TrunkFile['trunk'] | undefined {
