@@ -103,7 +103,8 @@ const STATUSES = ['dialing', 'ringing', 'automation', 'active', 'hangup'] as con
 
 function sipData(attributes: Readonly<Record<string, string>>, plan: NumberPlan): SipData {
   const status = STATUSES.find((known) => known === attributes['sip.callStatus']);
-  const inbound = Boolean(attributes['sip.ruleID']) || status === 'ringing';
+  // Whom we call rings, too (`sip.callStatus`); only who calls in came by a rule.
+  const inbound = Boolean(attributes['sip.ruleID']);
   const { calledNumberAttribute } = plan;
   const dialled =
     (calledNumberAttribute !== undefined && attributes[calledNumberAttribute]) ||

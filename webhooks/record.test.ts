@@ -107,6 +107,25 @@ describe('what livekit-server sent makes the right record', () => {
 describe('who says why', () => {
   test('an agent that deletes the room has hung up', () => {
     expect(ended('inbound-agent-side-room-deleted', 'agent', 'agent_hangup')).toEqual([
+  test('we called, it rang before the webhook about it was sent, and they declined', () => {
+    expect(summary('outbound-declined-603-after-ringing')).toMatchObject({
+      state: 'failed',
+      direction: 'outbound',
+      from: '+74990000002',
+      to: '+79035550101',
+      endReason: 'rejected',
+      answered: false,
+    });
+  });
+  test('we called, and it rang for too long', () => {
+    expect(summary('outbound-no-answer-ringing-timeout')).toMatchObject({
+      state: 'failed',
+      direction: 'outbound',
+      endedBy: 'carrier',
+      endReason: 'no_answer',
+      answered: false,
+    });
+  });
       'ended',
       'agent',
       'agent_hangup',
