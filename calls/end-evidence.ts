@@ -90,7 +90,10 @@ export function withoutOperator(ending: Ending | undefined): Ending | undefined 
   return ending?.reason === 'operator_hangup' ? undefined : ending;
 }
 
-/** livekit-sip's answer to a call that we asked for: it knows the SIP status, webhooks do not. */
+/**
+ * livekit-sip's answer to a call that we asked for: it knows the SIP status, webhooks do not. An
+ * answer without one (it rang for too long, LiveKit is away) tells less than they do.
+ */
 export function fromDialFailed({
   endReason,
   sipCode,
@@ -99,7 +102,8 @@ export function fromDialFailed({
   readonly sipCode?: number;
 }): Ending {
   const by = endReason === 'cancelled' ? 'operator' : 'carrier';
-  return evidence(by, endReason, WEIGHT.dialog, sipCode);
+  const weight = sipCode === undefined ? WEIGHT.connectionLost : WEIGHT.dialog;
+  return evidence(by, endReason, weight, sipCode);
 }
 
 export function fromAgentEnded(call: Call, data: DataOf<'agent.ended'>): Ending {

@@ -67,6 +67,23 @@ test.each(EndReason.options)('%s comes about, and is documented', (reason) => {
   expect(guide).toContain(`\`${reason}\``);
 });
 
+test('an answer without a SIP status to our call tells less than the webhook', () => {
+  const told = left('unavailable', 'ringing', 'outbound');
+  const failed = tell(21, { type: 'dial.failed', data: { endReason: 'trunk_failure' } });
+  expect(fold('call_1', [dialled, told, failed])?.ending).toMatchObject({ reason: 'no_answer' });
+  expect(fold('call_1', [dialled, failed])?.ending).toMatchObject({ reason: 'trunk_failure' });
+});
+
+test('a room that is deleted after livekit-sip gave the caller up tells of a media timeout', () => {
+  const gone = left('room_deleted', 'hangup');
+  const ending = { by: 'carrier', reason: 'media_timeout' };
+  expect(fold('call_1', [joined, audio, gone])).toMatchObject({ state: 'ended', ending });
+  // Both hung up at once.
+  expect(fold('call_1', [joined, audio, agentEnded('agent_hangup'), gone])).toMatchObject({
+    ending: { by: 'agent', reason: 'agent_hangup' },
+  });
+});
+
 test('busy says the SIP status that it was', () => {
   expect(fold('call_1', HISTORIES.busy)).toMatchObject({
     state: 'failed',
