@@ -77,7 +77,7 @@ export function fromFallback({ reason }: Pick<DataOf<'leg.fallback'>, 'reason'>)
 
 /** A person has taken over from an agent that is not there. */
 export function fromRescueTransfer(): Ending {
-  return cause('system', 'transferred');
+  return evidence('system', 'transferred', WEIGHT.cause);
 }
 
 /** An operator's action, which has been done. */
