@@ -5,6 +5,9 @@ import { findLine } from '../config/config.ts';
 import type { Config, Line } from '../config/config.ts';
 import { z } from 'zod';
 
+/** A far end that is there has answered a BYE by then, ms. */
+const BYE_ANSWER_MS = 3_000;
+
 /** What a dispatch may say: `lk dispatch create --metadata '{"line": "restaurant"}'`. */
 const DispatchMetadata = z.object({
   line: z.string().optional(),
@@ -34,6 +37,29 @@ export function waitForAnswer(
   const answered = (): true | undefined =>
     caller.info.kind !== ParticipantKind.SIP || callStatus(caller) === 'active' || undefined;
   return waitInRoom(room, signal, [RoomEvent.ParticipantAttributesChanged], answered);
+}
+
+/**
+ * Tells when livekit-sip has given up a caller of whom it hears nothing any more. It sets
+ * `sip.callStatus` to `hangup` then, as it does when the caller hangs up; but who has hung up leaves
+ * at once, and now it waits 32 s for the answer to a BYE of its own (RFC 3261 timer F).
+ */
+export function watchForVanishing(
+  room: Room,
+  caller: RemoteParticipant,
+  signal: AbortSignal,
+  onVanished: () => void,
+): void {
+  let timer: NodeJS.Timeout | undefined;
+  const check = () => {
+    if (callStatus(caller) === 'hangup') timer ??= setTimeout(onVanished, BYE_ANSWER_MS);
+  };
+  const stop = () => {
+    clearTimeout(timer);
+    room.off(RoomEvent.ParticipantAttributesChanged, check);
+  };
+  room.on(RoomEvent.ParticipantAttributesChanged, check);
+  signal.addEventListener('abort', stop, { once: true });
 }
 
 export function callStatus(participant: Participant): string | undefined {

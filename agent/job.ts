@@ -7,7 +7,8 @@ import type { Reporter } from '../calls/reporter.ts';
 import type { Correlation, ReportBody } from '../calls/reports.ts';
 import type { Config, Line } from '../config/config.ts';
 import { CallAgent } from './call-agent.ts';
-import { callStatus, chooseLine, isResumed, waitForAnswer, waitForCaller } from './caller.ts';
+import { callStatus, chooseLine, isResumed } from './caller.ts';
+import { waitForAnswer, waitForCaller, watchForVanishing } from './caller.ts';
 import { reportConversation, usageOf } from './conversation-reports.ts';
 import { fromCallerLeft, fromFailure, fromRoomDisconnect } from './ending.ts';
 import type { Ending } from './ending.ts';
@@ -138,6 +139,9 @@ class Job {
       if (gone.identity !== caller.identity) return;
       this.#end(fromCallerLeft(gone.disconnectReason, callStatus(gone)));
     });
+    watchForVanishing(this.#room, caller, this.#over.signal, () =>
+      this.#end({ endedBy: 'carrier', endReason: 'media_timeout', detail: 'BYE unanswered' }),
+    );
     return caller;
   }
 

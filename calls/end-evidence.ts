@@ -137,8 +137,9 @@ export function fromLost(call: Call): Ending {
 }
 
 /**
- * A SIP participant left. livekit-sip leaves `active` behind when the media stopped, `hangup`
- * after a BYE or CANCEL, and `ringing` when nobody was there to answer for.
+ * A SIP participant left. livekit-sip leaves `hangup` behind after a BYE or CANCEL, and `ringing`
+ * when nobody was there to answer for. When the media stopped it leaves `active`, or says `hangup`
+ * and stays for its BYE to be answered, until our agent deletes the room.
  */
 export function fromSipLeft(
   call: Call,
@@ -171,6 +172,8 @@ export function fromSipLeft(
     case 'removed':
     case 'room_deleted':
     case 'room_closed':
+      // It was over for livekit-sip before: a BYE of its own had gone unanswered.
+      if (status === 'hangup') return evidence('carrier', 'media_timeout', WEIGHT.connectionLost);
       return evidence('system', 'room_deleted', WEIGHT.removed);
     case 'agent_error':
     case 'other':

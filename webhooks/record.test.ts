@@ -64,6 +64,14 @@ describe('what livekit-server sent makes the right record', () => {
       answered: true,
     });
   });
+  test('the caller vanished, livekit-sip waited for the answer to its BYE, and the agent did not', () => {
+    expect(summary('inbound-caller-vanishes-bye-unanswered')).toMatchObject({
+      state: 'ended',
+      endedBy: 'carrier',
+      endReason: 'media_timeout',
+      answered: true,
+    });
+  });
   test('no agent came', () => {
     expect(summary('inbound-no-agent-rings-180s')).toMatchObject({
       state: 'failed',
@@ -99,14 +107,6 @@ describe('what livekit-server sent makes the right record', () => {
       answered: false,
     });
   });
-  test.each(TRACES)('%s: nothing is outstanding after its last webhook', (trace) => {
-    expect(outstanding(folded(eventsOf(trace)))).toBe('nothing');
-  });
-});
-
-describe('who says why', () => {
-  test('an agent that deletes the room has hung up', () => {
-    expect(ended('inbound-agent-side-room-deleted', 'agent', 'agent_hangup')).toEqual([
   test('we called, it rang before the webhook about it was sent, and they declined', () => {
     expect(summary('outbound-declined-603-after-ringing')).toMatchObject({
       state: 'failed',
@@ -126,6 +126,14 @@ describe('who says why', () => {
       answered: false,
     });
   });
+  test.each(TRACES)('%s: nothing is outstanding after its last webhook', (trace) => {
+    expect(outstanding(folded(eventsOf(trace)))).toBe('nothing');
+  });
+});
+
+describe('who says why', () => {
+  test('an agent that deletes the room has hung up', () => {
+    expect(ended('inbound-agent-side-room-deleted', 'agent', 'agent_hangup')).toEqual([
       'ended',
       'agent',
       'agent_hangup',
