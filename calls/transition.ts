@@ -183,7 +183,7 @@ function apply(call: Call, event: CallEvent): Call {
       return withRescue(released, { step: 'release', at, agents });
     }
     case 'call.lost':
-      return finishRoom(withEnding(call, fromLost(call)), at);
+      return finishRoom(withEnding(call, fromLost(call)), goneAt(call, event));
     case 'call.requested': {
       const { to, from, line } = event.data;
       const numbers = defined({ to, from });
@@ -232,9 +232,10 @@ function applyParticipant(
   const { at, correlation, data } = event;
   const { participantSid } = correlation;
   if (participantSid === undefined || data.kind === 'other') return call;
+  const gone = goneAt(call, event);
   const stay = {
     ...(data.joinedAt !== undefined && { joinedAt: data.joinedAt }),
-    ...(event.type === 'participant.left' && { leftAt: at }),
+    ...(event.type === 'participant.left' && { leftAt: gone }),
   };
   if (data.kind === 'agent') {
     // What the agent reports of itself counts more.
@@ -258,8 +259,9 @@ function applyParticipant(
   const described = { ...(line !== undefined && { line }), ...call, ingress };
   const withIt = withLeg(described, correlation, direction, (leg) => {
     const known = withStay(describeLeg(leg, sip), participantSid, stay);
-    const answered = sip?.status === 'active' ? inferAnswer(known, at) : known;
-    return endIfGone(answered, at);
+    const answered =
+      sip?.status === 'active' ? inferAnswer(known, heardAt(call, data.joinedAt) ?? at) : known;
+    return endIfGone(answered, gone);
   });
   if (event.type === 'participant.joined') return withIt;
 
@@ -275,6 +277,26 @@ function applyParticipant(
   return leg?.endedAt === undefined
     ? answered
     : withEnding(answered, fromSipLeft(call, leg, reason, sip?.status));
+}
+
+/**
+ * When those who are found to be gone have left: no later than an agent that knows how the call
+ * ended, because it takes the room with it.
+ */
+function goneAt(call: Call, { at, inferred }: CallEvent): string {
+  const ends = call.agents.flatMap(({ endedAt }) => endedAt ?? []);
+  if (inferred !== true || call.endingAt === undefined) return at;
+  if (ends.length < call.agents.length) return at;
+  const last = ends.toSorted().at(-1);
+  const joins = call.legs.flatMap(({ stays }) => stays.flatMap(({ joinedAt }) => joinedAt ?? []));
+  return last === undefined || joins.some((joinedAt) => joinedAt > last) ? at : last;
+}
+
+/** Since when an agent has spoken with who joined then: they had been answered. */
+function heardAt(call: Call, joinedAt: string | undefined): string | undefined {
+  if (joinedAt === undefined) return undefined;
+  const heard = call.agents.flatMap(({ firstAudioAt }) => firstAudioAt ?? []);
+  return heard.filter((at) => at >= joinedAt).toSorted()[0];
 }
 
 function withRescue(call: Call, step: RescueStep): Call {
