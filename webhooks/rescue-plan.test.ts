@@ -118,7 +118,7 @@ describe('a caller without an agent', () => {
       ['dispatch', 3],
       ['dispatch', 4.5],
       ['dispatch', 6],
-      ['release', 10],
+      ['release', 9.5],
     ]);
   });
 
@@ -127,7 +127,7 @@ describe('a caller without an agent', () => {
       ['dispatch', 60],
       ['dispatch', 61.5],
       ['dispatch', 63],
-      ['release', 67],
+      ['release', 66.5],
     ]);
   });
 
@@ -140,8 +140,8 @@ describe('a caller without an agent', () => {
       ['dispatch', 3],
       ['dispatch', 4.5],
       ['agent', 6],
-      ['number', 10],
-      ['release', 50],
+      ['number', 9.5],
+      ['release', 49.5],
     ]);
   });
 
@@ -167,7 +167,7 @@ describe('a caller without an agent', () => {
 
   test('is left to the apology of our own ingress, unless that fails too', () => {
     const steps = course([invited, came('ringing')]);
-    expect(steps.at(-1)).toEqual(['release', 25]);
+    expect(steps.at(-1)).toEqual(['release', 24.5]);
   });
 });
 

@@ -17,11 +17,11 @@ const WAIT_MS = {
   notHungUp: 5_000,
   /** After each step, to the next. */
   dispatch: 1_500,
-  agent: 4_000,
+  agent: 3_500,
   /** Somebody's telephone rings. */
   number: 40_000,
-  /** From the last agent that was asked for to hanging up. */
-  release: 4_000,
+  /** From the last agent that was asked for to hanging up: within 10 s of the caller's coming. */
+  release: 3_500,
   /** LiveKit did not do it. */
   releaseAgain: 5_000,
   /** An ingress of ours hangs up by itself, with an apology; after this it must have failed to. */
