@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Config, Line } from '../config/config.ts';
-import { chooseLine } from './caller.ts';
+import { cameByNoTrunk, chooseLine } from './caller.ts';
 
 const line = (name: string, ...numbers: string[]) => ({ name, numbers }) as unknown as Line;
 const config = {
@@ -41,4 +41,14 @@ test("other systems' metadata is no obstacle", () => {
 test('without a line for everything else an unknown number has none', () => {
   const strict = { ...config, lines: config.lines.slice(0, 2) };
   expect(chooseLine(strict, '', { 'sip.trunkPhoneNumber': '+499999' })).toBeUndefined();
+});
+
+test('who matches no trunk is known by it, where livekit-sip says so', () => {
+  const byRule = { 'trunkline.ingress': 'livekit-sip', 'sip.ruleID': 'SDR_1' };
+  expect(cameByNoTrunk(byRule)).toBe(true);
+  expect(cameByNoTrunk({ ...byRule, 'sip.trunkID': '' })).toBe(true);
+  expect(cameByNoTrunk({ ...byRule, 'sip.trunkID': 'ST_1' })).toBe(false);
+  // Whom we call came by no rule; the built-in endpoint looks at its trunk itself.
+  expect(cameByNoTrunk({ 'trunkline.ingress': 'livekit-sip' })).toBe(false);
+  expect(cameByNoTrunk({ 'sip.ruleID': 'desk' })).toBe(false);
 });

@@ -81,6 +81,15 @@ export function chooseLine(
   return findLine(config.lines, toE164(dialled, { country }) ?? dialled);
 }
 
+/**
+ * Whether livekit-sip let somebody in who matches no trunk, as it does where the dispatch rule names
+ * none: nobody has asked then for what the trunk asks for, addresses or a password.
+ */
+export function cameByNoTrunk(attributes: Readonly<Record<string, string>>): boolean {
+  const byRule = attributes['trunkline.ingress'] === 'livekit-sip' && attributes['sip.ruleID'];
+  return Boolean(byRule) && !attributes['sip.trunkID'];
+}
+
 /** Whether the caller was in conversation with another agent just before. */
 export function isResumed(metadata: string): boolean {
   return parseMetadata(metadata).resumed === true;

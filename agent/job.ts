@@ -7,7 +7,7 @@ import type { Reporter } from '../calls/reporter.ts';
 import type { Correlation, ReportBody } from '../calls/reports.ts';
 import type { Config, Line } from '../config/config.ts';
 import { CallAgent } from './call-agent.ts';
-import { callStatus, chooseLine, isResumed } from './caller.ts';
+import { callStatus, cameByNoTrunk, chooseLine, isResumed } from './caller.ts';
 import { waitForAnswer, waitForCaller, watchForVanishing } from './caller.ts';
 import { reportConversation, usageOf } from './conversation-reports.ts';
 import { fromCallerLeft, fromFailure, fromRoomDisconnect } from './ending.ts';
@@ -120,6 +120,11 @@ class Job {
     this.#over.abort(new Error('the call is over'));
   }
 
+  #refuse(detail: string): void {
+    this.#log.warn({ detail }, 'a call is refused');
+    this.#end({ endedBy: 'system', endReason: 'rejected', detail });
+  }
+
   #report(body: ReportBody): void {
     this.#deps.reporter.report(this.#call, body);
   }
@@ -158,7 +163,8 @@ class Job {
   async #converse(caller: RemoteParticipant): Promise<void> {
     const { config, providers } = this.#deps;
     const line = chooseLine(config, this.#info.metadata, caller.attributes);
-    if (!line) throw new Error('no line has the number that was dialled');
+    if (cameByNoTrunk(caller.attributes)) return this.#refuse('it came by no trunk');
+    if (!line) return this.#refuse('no line has the number that was dialled');
     this.#line = line;
     this.#report({
       type: 'agent.started',

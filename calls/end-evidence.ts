@@ -115,7 +115,9 @@ export function fromAgentEnded(call: Call, data: DataOf<'agent.ended'>): Ending 
       ? evidence(endedBy, endReason, WEIGHT.inferred)
       : cause(endedBy, endReason);
   }
-  const weight = DECISIONS.includes(endReason) ? WEIGHT.decision : WEIGHT.hearsay;
+  const refused = endReason === 'rejected' && endedBy === 'system';
+  const decided = refused || DECISIONS.includes(endReason);
+  const weight = decided ? WEIGHT.decision : WEIGHT.hearsay;
   return evidence(endedBy, endReason, weight);
 }
 

@@ -67,6 +67,18 @@ test.each(EndReason.options)('%s comes about, and is documented', (reason) => {
   expect(guide).toContain(`\`${reason}\``);
 });
 
+test('what our agent refuses is rejected, however LiveKit saw it go', () => {
+  const refused = tell(
+    1,
+    { type: 'agent.ended', data: { endedBy: 'system', endReason: 'rejected' } },
+    job,
+  );
+  const ending = { by: 'system', reason: 'rejected' };
+  for (const gone of [left('connection_lost', 'ringing'), removed]) {
+    expect(fold('call_1', [joined, refused, gone])).toMatchObject({ state: 'failed', ending });
+  }
+});
+
 test('an answer without a SIP status to our call tells less than the webhook', () => {
   const told = left('unavailable', 'ringing', 'outbound');
   const failed = tell(21, { type: 'dial.failed', data: { endReason: 'trunk_failure' } });

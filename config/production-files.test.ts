@@ -37,6 +37,13 @@ describe("LiveKit's JSON", () => {
     expect(rule?.roomConfig?.agents.map(({ agentName }) => agentName)).toEqual(['trunkline']);
   });
 
+  // A rule without a trunk takes calls that match none, whatever the trunk asks of its callers.
+  test.each(['README.md', 'docs/production.md'])('%s has the rule made for the trunk', (guide) => {
+    const commands = read(guide).match(/lk sip dispatch create .*/g);
+    expect(commands).not.toBeNull();
+    for (const command of commands ?? []) expect(command).toContain('--trunks ST_…');
+  });
+
   test('the rule and livekit.yaml want the same of a room', () => {
     const { dispatchRule } = CreateSIPDispatchRuleRequest.fromJsonString(
       read('sip-dispatch-rule.json'),
