@@ -21,8 +21,6 @@ export interface Config {
   /** PostgreSQL URL; undefined: SQLite in the data folder. */
   readonly databaseUrl: string | undefined;
   readonly retention: RetentionConfig;
-  /** Shared rate limits and fan-out between several call services; undefined: each for itself. */
-  readonly redisUrl: string | undefined;
   /** URL at which the world reaches the call service, without a slash at its end. */
   readonly publicUrl: string | undefined;
   /** CIDRs or addresses that outgoing webhooks may reach although they are private. */

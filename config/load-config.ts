@@ -69,7 +69,6 @@ export function loadConfig({ env, cwd }: EnvInput): Config {
       transcriptsDays: settings.TRUNKLINE_KEEP_TRANSCRIPTS_DAYS,
       recordingsDays: settings.TRUNKLINE_KEEP_RECORDINGS_DAYS,
     },
-    redisUrl: settings.REDIS_URL,
     publicUrl: settings.PUBLIC_URL,
     endpointAllow: settings.TRUNKLINE_ENDPOINT_ALLOW,
     providers: providers(settings),

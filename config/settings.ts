@@ -84,7 +84,6 @@ export const Settings = z.object({
   TRUNKLINE_KEEP_EVENTS_DAYS: days().default(90),
   TRUNKLINE_KEEP_TRANSCRIPTS_DAYS: days().default(365),
   TRUNKLINE_KEEP_RECORDINGS_DAYS: days().default(90),
-  REDIS_URL: url(['redis', 'rediss'], 'redis://127.0.0.1:6379').optional(),
 
   TRUNKLINE_WORKER_HOST: host().default('127.0.0.1'),
   TRUNKLINE_WORKER_PORT: port().default(8081),
