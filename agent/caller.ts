@@ -1,5 +1,6 @@
 import { ParticipantKind, RoomEvent } from '@livekit/rtc-node';
 import type { Participant, RemoteParticipant, Room } from '@livekit/rtc-node';
+import type { CallerMet } from '../calls/reports.ts';
 import { toE164 } from '../config/e164.ts';
 import { findLine } from '../config/config.ts';
 import type { Config, Line } from '../config/config.ts';
@@ -60,6 +61,18 @@ export function watchForVanishing(
   };
   room.on(RoomEvent.ParticipantAttributesChanged, check);
   signal.addEventListener('abort', stop, { once: true });
+}
+
+/** What the call service must know of the caller when LiveKit's webhooks do not reach it. */
+export function meetingWith({
+  identity,
+  info,
+  attributes,
+}: Pick<Participant, 'identity' | 'info' | 'attributes'>): CallerMet | undefined {
+  if (info.kind !== ParticipantKind.SIP) return undefined;
+  const joinedAtMs = Number(info.joinedAt ?? 0);
+  const known = Object.entries(attributes).filter(([key]) => /^(?:sip\.|line$)/.test(key));
+  return { identity, ...(joinedAtMs && { joinedAtMs }), attributes: Object.fromEntries(known) };
 }
 
 export function callStatus(participant: Participant): string | undefined {

@@ -7,7 +7,7 @@ import type { Reporter } from '../calls/reporter.ts';
 import type { Correlation, ReportBody } from '../calls/reports.ts';
 import type { Config, Line } from '../config/config.ts';
 import { CallAgent } from './call-agent.ts';
-import { callStatus, cameByNoTrunk, chooseLine, isResumed } from './caller.ts';
+import { callStatus, cameByNoTrunk, chooseLine, isResumed, meetingWith } from './caller.ts';
 import { waitForAnswer, waitForCaller, watchForVanishing } from './caller.ts';
 import { reportConversation, usageOf } from './conversation-reports.ts';
 import { fromCallerLeft, fromFailure, fromRoomDisconnect } from './ending.ts';
@@ -140,6 +140,8 @@ class Job {
     if (caller.sid) this.#call.participantSid = caller.sid;
     const sipCallId = caller.attributes['sip.callID'];
     if (sipCallId) this.#call.sipCallId = sipCallId;
+    const met = meetingWith(caller);
+    if (met) this.#report({ type: 'caller.met', data: met });
     this.#room.on(RoomEvent.ParticipantDisconnected, (gone) => {
       if (gone.identity !== caller.identity) return;
       this.#end(fromCallerLeft(gone.disconnectReason, callStatus(gone)));

@@ -74,12 +74,13 @@ export async function createApp(deps: AppDeps): Promise<FastifyInstance> {
   await describeApi(app);
 
   const { apiKey, apiSecret } = config.livekit;
+  const plan = numberPlan(config);
   await app.register(
     livekitWebhooks({
       apiKey,
       apiSecret,
       ledger,
-      plan: numberPlan(config),
+      plan,
       onEvent: (event, outcome) => metrics.countWebhook(event, outcome),
     }),
   );
@@ -87,6 +88,7 @@ export async function createApp(deps: AppDeps): Promise<FastifyInstance> {
     reportsRoute({
       key: { apiKey, apiSecret },
       ledger,
+      plan,
       onReport: (type, outcome) => metrics.countReport(type, outcome),
     }),
   );

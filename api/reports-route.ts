@@ -1,11 +1,12 @@
 import type { FastifyPluginAsync } from 'fastify';
 import { z } from 'zod';
-import { fromReport } from '../calls/events.ts';
 import type { CallEvent } from '../calls/events.ts';
 import type { Ledger } from '../calls/ledger.ts';
 import { verifyReportToken } from '../calls/report-token.ts';
 import type { ReportTokenKey } from '../calls/report-token.ts';
 import { Report } from '../calls/reports.ts';
+import type { NumberPlan } from '../webhooks/from-livekit.ts';
+import { fromReport } from '../webhooks/from-report.ts';
 import { ProblemError } from './problems.ts';
 
 const BODY_LIMIT_BYTES = 2 * 1024 * 1024;
@@ -16,6 +17,7 @@ const Envelope = z.object({ reports: z.array(z.unknown()).min(1).max(500) });
 export interface ReportsOptions {
   readonly key: ReportTokenKey;
   readonly ledger: Pick<Ledger, 'record'>;
+  readonly plan: NumberPlan;
   readonly onReport?: (type: string, outcome: string) => void;
 }
 
@@ -23,7 +25,7 @@ export interface ReportsOptions {
  * `POST /internal/v1/reports`: 202 when all valid reports are stored, with those that were not
  * valid; 503 when they could not be stored, and should come again.
  */
-export function reportsRoute({ key, ledger, onReport }: ReportsOptions): FastifyPluginAsync {
+export function reportsRoute({ key, ledger, plan, onReport }: ReportsOptions): FastifyPluginAsync {
   return async (app) => {
     app.post(
       '/internal/v1/reports',
@@ -40,7 +42,7 @@ export function reportsRoute({ key, ledger, onReport }: ReportsOptions): Fastify
         const rejected: { index: number; problem: string }[] = [];
         for (const [index, raw] of envelope.data.reports.entries()) {
           const report = Report.safeParse(raw);
-          if (report.success) events.push(fromReport(report.data));
+          if (report.success) events.push(fromReport(report.data, plan));
           else rejected.push({ index, problem: z.prettifyError(report.error) });
         }
         if (rejected.length > 0) request.log.warn({ rejected }, 'reports are not valid');

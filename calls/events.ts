@@ -1,13 +1,16 @@
-import type { Correlation, EndReason, Report, ReportBody } from './reports.ts';
+import type { Correlation, EndReason, ReportBody } from './reports.ts';
 
 /**
  * Something that happened to a call, from wherever we heard of it. A vendor's shape ends before
  * this: see webhooks/from-livekit.ts.
  */
 export type CallEvent = EventBase &
-  (RoomEvent | ReportBody | FoundEvent | OperatorEvent | RescueEvent | OtherEvent);
+  (RoomEvent | PlainReportBody | FoundEvent | OperatorEvent | RescueEvent | OtherEvent);
 
 type CallEventType = CallEvent['type'];
+
+/** What a report tells in our own words; `caller.met` has LiveKit's. */
+export type PlainReportBody = Exclude<ReportBody, { type: 'caller.met' }>;
 
 interface EventBase {
   /** The same over retries: LiveKit's `EV_…`, a report's ULID, or made from what was found. */
@@ -163,10 +166,6 @@ export type LeaveReason =
   | 'media_failure'
   | 'agent_error'
   | 'other';
-
-export function fromReport({ id, source, at, call, ...body }: Report): CallEvent {
-  return { id, source, at: new Date(at).toISOString(), correlation: call, ...body };
-}
 
 /**
  * Sorts events as they are folded: by time, and within one millisecond causes before effects,

@@ -72,6 +72,15 @@ export const ModelUsage = z.object({
 });
 export type ModelUsage = z.infer<typeof ModelUsage>;
 
+/** The SIP participant that an agent found in its room: for calls whose webhooks are all lost. */
+const CallerMet = z.object({
+  identity: z.string(),
+  joinedAtMs: z.number().int().positive().optional(),
+  /** `sip.*` and `line`. */
+  attributes: z.record(z.string(), z.string()),
+});
+export type CallerMet = z.infer<typeof CallerMet>;
+
 /** The type-specific half of a report. */
 export const ReportBody = z.discriminatedUnion('type', [
   // ---- ingress: the SIP leg
@@ -122,6 +131,7 @@ export const ReportBody = z.discriminatedUnion('type', [
     }),
   }),
   // ---- worker: the agent's job
+  z.object({ type: z.literal('caller.met'), data: CallerMet }),
   z.object({
     type: z.literal('agent.started'),
     data: z.object({

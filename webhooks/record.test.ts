@@ -9,7 +9,7 @@ import { fold } from '../calls/fold.ts';
 import { openSqliteLedger } from '../calls/sqlite-ledger.ts';
 import { outstanding } from '../calls/state.ts';
 import type { Trace } from './fixtures/histories.ts';
-import { TRACES, eventsOf, reportsOf } from './fixtures/histories.ts';
+import { TRACES, eventsOf, meetingOf, reportsOf } from './fixtures/histories.ts';
 
 const folded = (events: readonly CallEvent[]): Call => {
   const call = fold('call_1', events);
@@ -173,7 +173,8 @@ const shuffled = (events: readonly CallEvent[]) =>
 
 const histories = TRACES.map((trace) => {
   const talked = trace.startsWith('inbound-novofon') || trace.includes('room-deleted');
-  const reports = talked ? reportsOf(trace, { endedBy: 'caller', endReason: 'caller_hangup' }) : [];
+  const ending = { endedBy: 'caller', endReason: 'caller_hangup' } as const;
+  const reports = talked ? [...meetingOf(trace), ...reportsOf(trace, ending)] : [];
   return { trace, events: [...eventsOf(trace), ...reports] };
 });
 
