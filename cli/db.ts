@@ -1,6 +1,5 @@
 import { createReadStream, createWriteStream, existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { parseArgs } from 'node:util';
@@ -46,14 +45,16 @@ export async function dbCommand({ args, env, cwd, say }: DbCommand): Promise<num
     const db = isUrl ? await connectPostgres(database) : await connectSqlite(database);
     try {
       if (action === 'export') {
-        const to = options.to === undefined ? process.stdout : createWriteStream(options.to);
+        const to =
+          options.to === undefined
+            ? process.stdout
+            : createWriteStream(options.to, { mode: 0o600 });
         const lines = Readable.from(withNewlines(dumpLedger(db, dialect)));
         await pipeline(lines, to, { end: to !== process.stdout });
         return 0;
       }
       const input = options.from === undefined ? process.stdin : createReadStream(options.from);
-      const lines = createInterface({ input, crlfDelay: Infinity });
-      const rows = await restoreLedger(db, dialect, lines);
+      const rows = await restoreLedger(db, dialect, linesOf(input));
       say(`imported ${rows} rows`);
       return 0;
     } finally {
@@ -77,6 +78,17 @@ function parse(args: readonly string[]) {
 function configured(env: NodeJS.ProcessEnv, cwd: string): string {
   const config = loadConfig({ env, cwd });
   return config.databaseUrl ?? join(config.dataDir, 'trunkline.sqlite');
+}
+
+/** Not by `node:readline`: it loses what it has read before somebody asks. */
+async function* linesOf(input: Readable): AsyncGenerator<string> {
+  let rest = '';
+  for await (const chunk of input.setEncoding('utf8')) {
+    const lines = (rest + String(chunk)).split('\n');
+    rest = lines.pop() ?? '';
+    yield* lines;
+  }
+  if (rest !== '') yield rest;
 }
 
 async function* withNewlines(lines: AsyncIterable<string>): AsyncGenerator<string> {

@@ -1,0 +1,34 @@
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { hasPostgres, startPostgres } from '../calls/fixtures/postgres-server.ts';
+import { openSqliteLedger } from '../calls/sqlite-ledger.ts';
+import { eventsOf } from '../webhooks/fixtures/histories.ts';
+import { dbCommand } from './db.ts';
+
+test.skipIf(!hasPostgres)('from SQLite to PostgreSQL and back, by files', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'db-move-'));
+  const server = await startPostgres();
+  onTestFinished(async () => {
+    await server.close();
+    rmSync(dir, { recursive: true });
+  });
+  const file = (name: string) => join(dir, name);
+  const db = async (...args: string[]) => {
+    const said: string[] = [];
+    const code = await dbCommand({ args, env: {}, cwd: dir, say: (line) => said.push(line) });
+    expect([code, said.join('\n')]).toEqual([0, expect.stringMatching(/^(imported \d+ rows)?$/)]);
+  };
+  const ledger = await openSqliteLedger(file('here.sqlite'));
+  await ledger.record(eventsOf('inbound-novofon-caller-bye'));
+  await ledger.close();
+
+  await db('export', '--to', file('there'), '--database', file('here.sqlite'));
+  await db('import', '--from', file('there'), '--database', server.url);
+  await db('export', '--to', file('back'), '--database', server.url);
+  await db('import', '--from', file('back'), '--database', file('back.sqlite'));
+  await db('export', '--to', file('again'), '--database', file('back.sqlite'));
+  expect(readFileSync(file('again'), 'utf8')).toBe(readFileSync(file('there'), 'utf8'));
+  expect(statSync(file('there')).mode & 0o777).toBe(0o600);
+});
