@@ -100,6 +100,19 @@ test('a lost reply is noticed at once, a recoverable error is not one', () => {
   expect(heard).toEqual(['repeat']);
 });
 
+test('a reply that was given up and fails then is not missed twice', () => {
+  const { heard, callerSaid, agent, fail } = patience();
+  callerSaid();
+  vi.advanceTimersByTime(1_000);
+  fail('tts_error');
+  agent('speaking');
+  fail('tts_error');
+  expect(heard).toEqual(['repeat']);
+  callerSaid();
+  fail('tts_error');
+  expect(heard).toEqual(['repeat', 'repeat']);
+});
+
 test('silence on both sides is noticed again and again, until the caller speaks', () => {
   const { heard, agent, caller } = patience();
   agent('listening');

@@ -34,10 +34,13 @@ export function watchPatience(
   let missed = 0;
   let silences = 0;
   let apologising = false;
+  /** A reply that was given up may still fail: each turn is missed once. */
+  let isMissed = false;
 
   const miss = () => {
     clearTimeout(reply);
-    if (signal.aborted) return;
+    if (signal.aborted || isMissed) return;
+    isMissed = true;
     missed++;
     if (missed > options.maxMissed) return options.onGivenUp();
     apologising = true;
@@ -60,6 +63,7 @@ export function watchPatience(
   session.on(voice.AgentSessionEventTypes.ConversationItemAdded, ({ item }) => {
     if (item.type !== 'message' || item.role !== 'user' || signal.aborted) return;
     clearTimeout(reply);
+    isMissed = false;
     reply = setTimeout(miss, options.replyTimeoutMs);
   });
   session.on(voice.AgentSessionEventTypes.UserStateChanged, ({ newState }) => {
