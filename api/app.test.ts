@@ -289,8 +289,11 @@ describe('reports', () => {
       type: 'leg.ended',
       data: { endedBy: 'system', endReason: 'no_agent', sipCode: 486 },
     };
-    const answer = await post(token, { reports: [{ ...good, type: 'leg.exploded' }, good, good] });
-    expect(answer).toMatchObject({ status: 202, body: { accepted: 2, rejected: [{ index: 0 }] } });
+    const odd = { ...good, type: 'leg.exploded' };
+    const long = { ...good, call: { sipCallId: 'SCL_1'.repeat(1_000) } };
+    const answer = await post(token, { reports: [odd, long, good, good] });
+    const rejected = [{ index: 0 }, { index: 1 }];
+    expect(answer).toMatchObject({ status: 202, body: { accepted: 2, rejected } });
     const { data } = (await get('/v1/calls')).body as { data: unknown[] };
     expect(data).toMatchObject([
       { state: 'failed', endReason: 'no_agent', sipCode: 486, endedAt: '2026-11-21T01:00:00.000Z' },

@@ -162,15 +162,18 @@ export const ReportBody = z.discriminatedUnion('type', [
 ]);
 export type ReportBody = z.infer<typeof ReportBody>;
 
+/** A database's index takes no more than some 2,700 bytes. */
+const id = z.string().max(256);
+
 /** Which call a report belongs to: whatever the reporter knows. `sipCallId` decides when present. */
 export const Correlation = z.object({
   /** `sip.callID`, e.g. `SCL_…`. */
-  sipCallId: z.string().optional(),
-  roomName: z.string().optional(),
-  roomSid: z.string().optional(),
-  participantSid: z.string().optional(),
-  jobId: z.string().optional(),
-  workerId: z.string().optional(),
+  sipCallId: id.optional(),
+  roomName: id.optional(),
+  roomSid: id.optional(),
+  participantSid: id.optional(),
+  jobId: id.optional(),
+  workerId: id.optional(),
 });
 export type Correlation = z.infer<typeof Correlation>;
 
