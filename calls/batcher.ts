@@ -1,7 +1,10 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import { StoreBusyError, isAboutTheData } from './store-errors.ts';
 
 /** Requests handled together, so that the disk is waited for once. */
 const MAX_BATCH = 100;
+/** While several come at a time, batches begin no sooner after one another, ms: fewer, larger ones. */
+const GATHER_MS = 50;
 /** Requests that may wait: memory is bounded, and LiveKit gives an event up after 15 s anyway. */
 const MAX_WAITING = 5_000;
 
@@ -33,7 +36,14 @@ export function createBatcher<Request, Result>(
   let closed = false;
 
   async function work(): Promise<void> {
-    while (queue.length > 0) await attempt(queue.splice(0, MAX_BATCH));
+    while (queue.length > 0) {
+      // SQLite never waits, so without a turn of the event loop every batch would be of one.
+      await turn();
+      const batch = queue.splice(0, MAX_BATCH);
+      const gathered = batch.length > 1 ? delay(GATHER_MS) : undefined;
+      await attempt(batch);
+      await gathered;
+    }
     working = undefined;
   }
 
@@ -66,3 +76,5 @@ export function createBatcher<Request, Result>(
     },
   };
 }
+
+const delay = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));

@@ -20,6 +20,8 @@ export function openNodeSqlite(path: string): SqliteDatabase {
   db.exec('pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on');
   // What is removed is overwritten, not only forgotten (sqlite.org/pragma.html#pragma_secure_delete).
   db.exec('pragma secure_delete = on');
+  // A checkpoint copies each page once, however often it was written: seldom is cheap.
+  db.exec('pragma wal_autocheckpoint = 8000; pragma cache_size = -65536');
   const prepared = new Map<string, SqliteStatement>();
   return {
     prepare(sql) {

@@ -1,5 +1,5 @@
 import type { Kysely } from 'kysely';
-import { ulid } from 'ulid';
+import { monotonicFactory } from 'ulid';
 import type { Call } from './call.ts';
 import type { CallEvent } from './events.ts';
 import type { NewPublicEventRow, PublicEventRow } from './outbox-schema.ts';
@@ -9,6 +9,8 @@ import type { LedgerSchema } from './schema.ts';
 
 type Db = Kysely<LedgerSchema>;
 
+/** In order within a millisecond too, for which `ulid` does not ask for randomness once a character. */
+const ulid = monotonicFactory();
 /** Rows per statement; SQLite takes 32,766 parameters. */
 const MAX_ROWS = 500;
 

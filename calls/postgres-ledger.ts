@@ -8,6 +8,10 @@ import type { LedgerSchema } from './schema.ts';
 import { createSqlLedger } from './sql-ledger.ts';
 
 const MAX_CONNECTIONS = 10;
+/** Recording is some ten round trips an event: one transaction at a time would wait most of it. */
+const WRITERS = 2;
+/** Texts of statements that are prepared; lists of values make more of them. */
+const MAX_STATEMENTS = 500;
 const CONNECT_TIMEOUT_MS = 5_000;
 /** A server that does not answer is as good as away. */
 const QUERY_TIMEOUT_MS = 10_000;
@@ -23,6 +27,7 @@ const PUBLISH_LOCK = 0x74656c6cn;
 export async function openPostgresLedger(url: string): Promise<Ledger> {
   return createSqlLedger(await connectPostgres(url), {
     locks: postgresLocks,
+    writers: WRITERS,
     async publishLock(tx) {
       await sql`select pg_advisory_xact_lock(${PUBLISH_LOCK})`.execute(tx);
     },
@@ -43,7 +48,7 @@ export async function connectPostgres(url: string): Promise<Kysely<LedgerSchema>
   pool.on('error', () => undefined);
   pool.on('connect', (client) => client.on('error', () => undefined));
   const db = new Kysely<LedgerSchema>({
-    dialect: new PostgresDialect({ pool: withoutNul(pool) }),
+    dialect: new PostgresDialect({ pool: prepared(pool) }),
     plugins: [new CamelCasePlugin()],
   });
   try {
@@ -55,19 +60,30 @@ export async function connectPostgres(url: string): Promise<Kysely<LedgerSchema>
   return db;
 }
 
-/** PostgreSQL's text takes no NUL, and a header or a query may hold one: it is left out. */
-function withoutNul(pool: Pool): PostgresPool {
+/**
+ * Statements are parsed and planned once for each connection. PostgreSQL's text takes no NUL, and a
+ * header or a query may hold one: it is left out.
+ */
+function prepared(pool: Pool): PostgresPool {
+  const names = new Map<string, string>();
+  const nameOf = (text: string): string | undefined => {
+    if (names.size < MAX_STATEMENTS && !names.has(text)) names.set(text, `s${names.size}`);
+    return names.get(text);
+  };
   return {
     options: pool.options,
     end: () => pool.end(),
     async connect() {
       const client = await pool.connect();
-      const query = (text: string, values: readonly unknown[] = []) =>
-        client.query(
-          text,
-          values.map((value) => (typeof value === 'string' ? value.replaceAll('\0', '') : value)),
-        );
+      const query = (text: string, values: readonly unknown[] = []) => {
+        const name = nameOf(text);
+        return client.query({ text, values: values.map(withoutNul), ...(name && { name }) });
+      };
       return { query, release: (destroy?: boolean) => client.release(destroy) } as never;
     },
   };
+}
+
+function withoutNul(value: unknown): unknown {
+  return typeof value === 'string' ? value.replaceAll('\0', '') : value;
 }
