@@ -21,7 +21,7 @@ export function openNodeSqlite(path: string): SqliteDatabase {
   // What is removed is overwritten, not only forgotten (sqlite.org/pragma.html#pragma_secure_delete).
   db.exec('pragma secure_delete = on');
   // A checkpoint copies each page once, however often it was written: seldom is cheap.
-  db.exec('pragma wal_autocheckpoint = 8000; pragma cache_size = -65536');
+  db.exec('pragma wal_autocheckpoint = 8000; pragma cache_size = -16384');
   const prepared = new Map<string, SqliteStatement>();
   return {
     prepare(sql) {
