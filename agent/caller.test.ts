@@ -1,6 +1,7 @@
+import { ParticipantKind } from '@livekit/rtc-node';
 import { expect, test } from 'vitest';
 import type { Config, Line } from '../config/config.ts';
-import { cameByNoTrunk, chooseLine } from './caller.ts';
+import { cameByNoTrunk, chooseLine, meetingWith } from './caller.ts';
 
 const line = (name: string, ...numbers: string[]) => ({ name, numbers }) as unknown as Line;
 const config = {
@@ -8,6 +9,7 @@ const config = {
   sip: { trunk: { country: 'RU', calledNumberAttribute: 'sip.h.called_did' } },
 } as unknown as Config;
 
+type Met = Parameters<typeof meetingWith>[0];
 const choose = (metadata: string, attributes: Record<string, string> = {}) =>
   chooseLine(config, metadata, attributes)?.name;
 
@@ -51,4 +53,17 @@ test('who matches no trunk is known by it, where livekit-sip says so', () => {
   // Whom we call came by no rule; the built-in endpoint looks at its trunk itself.
   expect(cameByNoTrunk({ 'trunkline.ingress': 'livekit-sip' })).toBe(false);
   expect(cameByNoTrunk({ 'sip.ruleID': 'desk' })).toBe(false);
+});
+
+test('of a caller on the telephone it tells who they are, and nothing else that the room knows', () => {
+  const info = { kind: ParticipantKind.SIP, joinedAt: 1_795_000_000_000n };
+  const attributes = { 'sip.phoneNumber': '+74957852929', line: 'shop', mood: 'good' };
+  const caller = { identity: 'sip_1', info, attributes } as unknown as Met;
+  expect(meetingWith(caller)).toEqual({
+    identity: 'sip_1',
+    joinedAtMs: 1_795_000_000_000,
+    attributes: { 'sip.phoneNumber': '+74957852929', line: 'shop' },
+  });
+  const browser = { ...info, kind: ParticipantKind.STANDARD };
+  expect(meetingWith({ ...caller, info: browser } as unknown as Met)).toBeUndefined();
 });

@@ -7,8 +7,16 @@ import type { Reporter } from '../calls/reporter.ts';
 import type { Correlation, ReportBody } from '../calls/reports.ts';
 import type { Config, Line } from '../config/config.ts';
 import { CallAgent } from './call-agent.ts';
-import { callStatus, cameByNoTrunk, chooseLine, isResumed, meetingWith } from './caller.ts';
-import { waitForAnswer, waitForCaller, watchForVanishing } from './caller.ts';
+import {
+  callStatus,
+  cameByNoTrunk,
+  chooseLine,
+  isResumed,
+  meetingWith,
+  waitForAnswer,
+  waitForCaller,
+  watchForVanishing,
+} from './caller.ts';
 import { reportConversation, usageOf } from './conversation-reports.ts';
 import { fromCallerLeft, fromFailure, fromRoomDisconnect } from './ending.ts';
 import type { Ending } from './ending.ts';
