@@ -1,20 +1,16 @@
-import type { Kysely } from 'kysely';
-import { ulid } from 'ulid';
-import type { Key } from './correlate.ts';
-import { callsByKey, foundersOf, lookupKeys } from './correlate.ts';
+import { lookupKeys } from './event-keys.ts';
 import type { CallEvent } from './events.ts';
 import { partition } from './partition.ts';
-import type { LedgerSchema } from './schema.ts';
-
-type Db = Kysely<LedgerSchema>;
+import type { Key } from './schema.ts';
+import type { Entry } from './unit-of-work/events.ts';
+import type { UnitOfWork } from './unit-of-work/unit-of-work.ts';
 
 /** An event and the call that it is in; `sealed`: of a record that is final. */
 interface Item {
+  readonly entry: Entry;
   readonly event: CallEvent;
   readonly callId: string | undefined;
   readonly sealed: boolean;
-  /** Order of arrival. */
-  readonly position: number;
 }
 
 /** Which calls are to be otherwise than they are. */
@@ -22,12 +18,12 @@ export interface Regrouping {
   /** Open calls that gain or lose events. */
   readonly calls: readonly {
     readonly id: string;
-    readonly events: readonly CallEvent[];
+    readonly entries: readonly Entry[];
     /** Those that it did not have, in order of arrival. */
-    readonly gained: readonly CallEvent[];
+    readonly gained: readonly Entry[];
   }[];
   /** What is about sealed calls and was not known when they were sealed. */
-  readonly late: readonly { readonly callId: string; readonly event: CallEvent }[];
+  readonly late: readonly { readonly callId: string; readonly entry: Entry }[];
   /** Calls that turned out to be others. */
   readonly emptied: readonly string[];
   /** An event has left a call: what that call is known by changes. */
@@ -41,79 +37,68 @@ interface Component {
   readonly open: ReadonlySet<string>;
   readonly sealed: ReadonlySet<string>;
   /** Events whose call is not known yet. */
-  readonly orphans: ReadonlyMap<string, Item>;
-  readonly keys: readonly Key[];
+  readonly orphans: ReadonlySet<Entry>;
 }
 
 /** Follows ids from call to event to call; not through sealed calls, which nothing joins. */
-export async function explore(db: Db, start: readonly Key[]): Promise<Component> {
+export async function explore(unit: UnitOfWork, start: readonly Key[]): Promise<Component> {
   const open = new Set<string>();
   const sealed = new Set<string>();
-  const orphans = new Map<string, Item>();
+  const orphans = new Set<Entry>();
   const seen = new Map<string, Key>();
   let frontier = unseen(start, seen);
   while (frontier.length > 0) {
-    const next: Key[] = [];
-    const calls = new Set((await callsByKey(db, frontier)).map(({ callId }) => callId));
-    const fresh = [...calls].filter((id) => !open.has(id) && !sealed.has(id));
-    for (const { id, sealedAt } of await statesOf(db, fresh)) {
-      (sealedAt === null ? open : sealed).add(id);
-    }
-    const opened = fresh.filter((id) => open.has(id));
-    if (opened.length > 0) {
-      next.push(
-        ...(await db
-          .selectFrom('callKeys')
-          .select(['kind', 'key'])
-          .where('callId', 'in', opened)
-          .execute()),
-      );
-    }
-    for (const orphan of await orphansOf(db, frontier)) {
-      if (orphans.has(orphan.event.id)) continue;
-      orphans.set(orphan.event.id, orphan);
+    const found = new Set((await unit.keys.find(frontier)).map(({ callId }) => callId));
+    const fresh = [...found].filter((id) => !open.has(id) && !sealed.has(id));
+    const calls = await unit.calls.find(fresh);
+    for (const [id, { sealedAt }] of calls) (sealedAt === null ? open : sealed).add(id);
+    const next: Key[] = [...(await unit.keys.of(fresh.filter((id) => open.has(id))))];
+    for (const orphan of await unit.events.orphans(frontier)) {
+      if (orphans.has(orphan)) continue;
+      orphans.add(orphan);
       next.push(...lookupKeys(orphan.event));
     }
     frontier = unseen(next, seen);
   }
-  return { open, sealed, orphans, keys: [...seen.values()] };
+  return { open, sealed, orphans };
 }
 
 /**
  * Divides all that is connected with the event into calls anew, and says what is not where it
  * belongs. A sealed record keeps its events, and what would be new to it is late.
  */
-export async function regroup(db: Db, event: CallEvent): Promise<Regrouping> {
-  const { open, sealed, orphans } = await explore(db, lookupKeys(event));
-  const items: Item[] = [
-    ...(await foundersOf(db, [...sealed])).map((item) => ({ ...item, sealed: true, position: 0 })),
-    ...(await itemsOf(db, [...open])),
-    ...orphans.values(),
+export async function regroup(unit: UnitOfWork, event: CallEvent): Promise<Regrouping> {
+  const { open, sealed, orphans } = await explore(unit, lookupKeys(event));
+  const founders = await unit.events.foundersOf([...sealed]);
+  const members = [...(await unit.events.ofCalls([...open])), ...orphans];
+  const items = [
+    ...founders.map((one) => ({ ...itemOf(one), sealed: true })),
+    ...members.map(itemOf),
   ];
   const { calls, rest } = partition(items);
 
-  const members = new Map<string, Item[]>([...open].map((id) => [id, []]));
+  const groups = new Map<string, Item[]>([...open].map((id) => [id, []]));
   const late: Regrouping['late'][number][] = [];
   const taken = new Set<string>();
   for (const { begunAt, founders, others } of calls) {
     const final = founders.find((item) => item.sealed)?.callId;
     const known = founders.flatMap(({ callId }) => callId ?? []).sort();
-    const id = final ?? known.find((one) => !taken.has(one)) ?? `call_${ulid(begunAt)}`;
+    const id = final ?? known.find((one) => !taken.has(one)) ?? unit.createCall(begunAt);
     taken.add(id);
-    if (!members.has(id)) members.set(id, []);
+    if (!groups.has(id)) groups.set(id, []);
     for (const item of [...founders, ...others]) {
       if (item.sealed) continue;
-      if (final === undefined) members.get(id)?.push(item);
-      else if (item.callId === undefined) late.push({ callId: final, event: item.event });
-      else members.get(item.callId)?.push(item);
+      if (final === undefined) groups.get(id)?.push(item);
+      else if (item.callId === undefined) late.push({ callId: final, entry: item.entry });
+      else groups.get(item.callId)?.push(item);
     }
   }
   // What only a room's name ties to a call goes with it while there is a reason for the call.
   for (const item of rest) {
-    if (taken.has(item.callId ?? '')) members.get(item.callId ?? '')?.push(item);
+    if (taken.has(item.callId ?? '')) groups.get(item.callId ?? '')?.push(item);
   }
 
-  const changed = [...members].flatMap(([id, group]) => {
+  const changed = [...groups].flatMap(([id, group]) => {
     const gained = group.filter(({ callId }) => callId !== id).sort(byArrival);
     const had = items.filter((item) => item.callId === id && !item.sealed).length;
     const lost = had > group.length - gained.length;
@@ -124,8 +109,8 @@ export async function regroup(db: Db, event: CallEvent): Promise<Regrouping> {
       .filter(({ group }) => group.length > 0)
       .map(({ id, group, gained }) => ({
         id,
-        events: group.map(({ event }) => event),
-        gained: gained.map(({ event }) => event),
+        entries: group.map(({ entry }) => entry),
+        gained: gained.map(({ entry }) => entry),
       })),
     late,
     emptied: changed.filter(({ group }) => group.length === 0).map(({ id }) => id),
@@ -134,8 +119,15 @@ export async function regroup(db: Db, event: CallEvent): Promise<Regrouping> {
   };
 }
 
+const itemOf = (entry: Entry): Item => ({
+  entry,
+  event: entry.event,
+  callId: entry.callId,
+  sealed: false,
+});
+
 function byArrival(a: Item, b: Item): number {
-  return a.position - b.position;
+  return a.entry.position - b.entry.position;
 }
 
 function unseen(keys: readonly Key[], seen: Map<string, Key>): Key[] {
@@ -147,51 +139,4 @@ function unseen(keys: readonly Key[], seen: Map<string, Key>): Key[] {
     fresh.push(key);
   }
   return fresh;
-}
-
-async function statesOf(db: Db, ids: readonly string[]) {
-  if (ids.length === 0) return [];
-  return db.selectFrom('calls').select(['id', 'sealedAt']).where('id', 'in', ids).execute();
-}
-
-async function itemsOf(db: Db, callIds: readonly string[]): Promise<Item[]> {
-  if (callIds.length === 0) return [];
-  const rows = await db
-    .selectFrom('events')
-    .select(['callId', 'position', 'body'])
-    .where('callId', 'in', callIds)
-    .where('late', '=', 0)
-    .execute();
-  return rows.map(({ callId, position, body }) => ({
-    event: JSON.parse(body) as CallEvent,
-    callId: callId ?? undefined,
-    sealed: false,
-    position: Number(position),
-  }));
-}
-
-const COLUMN = {
-  sip: 'sipCallId',
-  participant: 'participantSid',
-  room: 'roomSid',
-  job: 'jobId',
-} as const;
-
-async function orphansOf(db: Db, keys: readonly Key[]): Promise<Item[]> {
-  const named = keys.flatMap(({ kind, key }) =>
-    kind === 'roomName' ? [] : [{ column: COLUMN[kind], key }],
-  );
-  if (named.length === 0) return [];
-  const rows = await db
-    .selectFrom('events')
-    .select(['position', 'body'])
-    .where('callId', 'is', null)
-    .where((eb) => eb.or(named.map(({ column, key }) => eb(column, '=', key))))
-    .execute();
-  return rows.map(({ position, body }) => ({
-    event: JSON.parse(body) as CallEvent,
-    callId: undefined,
-    sealed: false,
-    position: Number(position),
-  }));
 }

@@ -1,7 +1,6 @@
 import type { Kysely } from 'kysely';
 import { ulid } from 'ulid';
 import type { Call } from './call.ts';
-import { callOf } from './record-event.ts';
 import {
   ERASED,
   digitsOf,
@@ -12,6 +11,7 @@ import {
 } from './redact.ts';
 import type { WriteLocks } from './row-locks.ts';
 import type { CallRow, LedgerSchema } from './schema.ts';
+import { callOf } from './unit-of-work/call-rows.ts';
 
 type Db = Kysely<LedgerSchema>;
 

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import type { Kysely } from 'kysely';
 import { sql } from 'kysely';
-import type { Key } from './correlate.ts';
-import { callsByKey, lookupKeys } from './correlate.ts';
+import { lookupKeys, nameKeys } from './event-keys.ts';
 import type { CallEvent } from './events.ts';
 import { explore } from './regroup.ts';
-import type { LedgerSchema } from './schema.ts';
+import type { Key, LedgerSchema } from './schema.ts';
+import { UnitOfWork } from './unit-of-work/unit-of-work.ts';
 
 type Db = Kysely<LedgerSchema>;
 
@@ -15,9 +15,10 @@ export interface WriteLocks {
    * Takes all that recording these events will change, until the transaction ends.
    * Throws `TooFewLocks` when that is more than was known: then begin anew.
    *
+   * @param unit has read nothing yet
    * @param more keys that an attempt before this one found
    */
-  forEvents(tx: Db, events: readonly CallEvent[], more: readonly Key[]): Promise<void>;
+  forEvents(unit: UnitOfWork, events: readonly CallEvent[], more: readonly Key[]): Promise<void>;
   forCalls(tx: Db, callIds: readonly string[]): Promise<void>;
   /** Whether rows can be passed over that somebody else holds. */
   readonly skipLocked: boolean;
@@ -40,13 +41,14 @@ export class TooFewLocks extends Error {
 export const postgresLocks: WriteLocks = {
   skipLocked: true,
 
-  async forEvents(tx, events, more) {
-    const named = [...events.flatMap(lookupKeys), ...events.flatMap(names), ...more];
+  async forEvents(unit, events, more) {
+    const tx = unit.db;
+    const named = [...events.flatMap(lookupKeys), ...events.flatMap(nameKeys), ...more];
     await lockKeys(tx, named);
-    const found = await connected(tx, named);
+    const found = await connected(new UnitOfWork(tx), named);
     await postgresLocks.forCalls(tx, found.callIds);
     // While we waited, others may have connected more, or moved it.
-    const now = await connected(tx, named);
+    const now = await connected(unit, named);
     const locked = new Set(named.map(numberOf));
     const free = now.keys.filter((key) => !locked.has(numberOf(key)));
     const known = new Set(found.callIds);
@@ -76,33 +78,17 @@ export const noLocks: WriteLocks = {
 
 /** The calls that may change, and the keys of events whose call may become known. */
 async function connected(
-  tx: Db,
+  unit: UnitOfWork,
   keys: readonly Key[],
 ): Promise<{ readonly callIds: readonly string[]; readonly keys: readonly Key[] }> {
-  const { open, sealed, orphans } = await explore(tx, keys);
-  const byName = await callsByKey(
-    tx,
-    keys.filter(({ kind }) => kind === 'roomName'),
-  );
-  const unsealed = await openOf(
-    tx,
-    byName.map(({ callId }) => callId),
-  );
+  const { open, sealed, orphans } = await explore(unit, keys);
+  const byName = await unit.keys.find(keys.filter(({ kind }) => kind === 'roomName'));
+  const named = await unit.calls.find(byName.map(({ callId }) => callId));
+  const unsealed = [...named].flatMap(([id, { sealedAt }]) => (sealedAt === null ? [id] : []));
   return {
     callIds: [...new Set([...open, ...sealed, ...unsealed])].sort(),
-    keys: [...orphans.values()].flatMap(({ event }) => lookupKeys(event)),
+    keys: [...orphans].flatMap(({ event }) => lookupKeys(event)),
   };
-}
-
-async function openOf(tx: Db, callIds: readonly string[]): Promise<string[]> {
-  if (callIds.length === 0) return [];
-  const rows = await tx
-    .selectFrom('calls')
-    .select('id')
-    .where('id', 'in', callIds)
-    .where('sealedAt', 'is', null)
-    .execute();
-  return rows.map(({ id }) => id);
 }
 
 /** In one order, each of them waited for. */
@@ -133,8 +119,4 @@ function numbersOf(keys: readonly Key[]): string[] {
 /** An advisory lock is known by 64 bits: two keys may share one, and then only wait. */
 function numberOf({ kind, key }: Key): string {
   return createHash('sha256').update(`${kind} ${key}`).digest().readBigInt64BE().toString();
-}
-
-function names({ correlation: { roomName } }: CallEvent): readonly Key[] {
-  return roomName === undefined ? [] : [{ kind: 'roomName', key: roomName }];
 }

@@ -106,4 +106,6 @@ interface ErasureTable {
 export type CallRow = Selectable<CallTable>;
 export type NewCallRow = Insertable<CallTable>;
 export type CallKey = Insertable<CallKeyTable>;
+export type Key = Omit<CallKey, 'callId'>;
 export type EventRow = Selectable<EventTable>;
+export type NewEventRow = Insertable<EventTable>;

@@ -3,7 +3,6 @@ import type { Kysely } from 'kysely';
 import { createApiKeyStore } from './api-key-store.ts';
 import { createBatcher } from './batcher.ts';
 import { isFinal } from './call.ts';
-import type { Key } from './correlate.ts';
 import type { CallEvent } from './events.ts';
 import { createIdempotencyStore } from './idempotency-store.ts';
 import type { Ledger, Recorded, StoredEvent } from './ledger.ts';
@@ -11,12 +10,15 @@ import type { CallChanges } from './outbox-publish.ts';
 import { createOutbox } from './create-outbox.ts';
 import { createCallChanges, publicEventOf, publishChanges } from './outbox-publish.ts';
 import { pageOf } from './page.ts';
-import { callOf, eventOf, recordEvent, saveCall } from './record-event.ts';
+import { readFor, recordEvent } from './record-event.ts';
 import { createRemoval } from './removal.ts';
 import type { WriteLocks } from './row-locks.ts';
 import { TooFewLocks, noLocks } from './row-locks.ts';
-import type { EventRow, LedgerSchema } from './schema.ts';
+import type { EventRow, Key, LedgerSchema } from './schema.ts';
 import { isConflict } from './store-errors.ts';
+import { callOf } from './unit-of-work/call-rows.ts';
+import { eventOf } from './unit-of-work/events.ts';
+import { UnitOfWork } from './unit-of-work/unit-of-work.ts';
 
 type Db = Kysely<LedgerSchema>;
 
@@ -43,11 +45,15 @@ export function createSqlLedger(
 ): Ledger {
   const listeners = new Set<() => void>();
 
-  async function write<T>(work: (tx: Db, changes: CallChanges) => Promise<T>): Promise<T> {
+  async function write<T>(
+    work: (unit: UnitOfWork, changes: CallChanges) => Promise<T>,
+  ): Promise<T> {
     let published = 0;
     const result = await db.transaction().execute(async (tx) => {
       const changes = createCallChanges();
-      const done = await work(tx, changes);
+      const unit = new UnitOfWork(tx, changes);
+      const done = await work(unit, changes);
+      await unit.flush();
       published = await publishChanges(tx, changes, publishLock);
       return done;
     });
@@ -72,13 +78,14 @@ export function createSqlLedger(
     let more: readonly Key[] = [];
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return await write(async (tx, changes) => {
-          await locks.forEvents(tx, requests.flat(), more);
+        return await write(async (unit, changes) => {
+          await locks.forEvents(unit, requests.flat(), more);
+          await readFor(unit, requests.flat());
           const results: Recorded[][] = [];
           for (const events of requests) {
             const recorded: Recorded[] = [];
             for (const event of events) {
-              const result = await recordEvent(tx, event, changes);
+              const result = await recordEvent(unit, event);
               const { callId, outcome } = result;
               const isFresh = outcome === 'applied' || outcome === 'no_effect';
               if (callId !== undefined && isFresh) changes.happened(callId, event);
@@ -184,17 +191,12 @@ export function createSqlLedger(
     },
 
     seal: (callId, at) =>
-      write(async (tx, changes) => {
-        await locks.forCalls(tx, [callId]);
-        const row = await tx
-          .selectFrom('calls')
-          .selectAll()
-          .where('id', '=', callId)
-          .executeTakeFirst();
-        if (row === undefined || row.sealedAt !== null) return false;
-        const call = callOf(row);
-        if (!isFinal(call.state)) return false;
-        await saveCall(tx, { ...call, sealedAt: at }, row.lastSequence, row.touchedAt, changes);
+      write(async (unit) => {
+        await locks.forCalls(unit.db, [callId]);
+        const known = await unit.call(callId);
+        if (known === undefined || known.sealedAt !== null) return false;
+        if (!isFinal(known.call.state)) return false;
+        unit.save({ ...known.call, sealedAt: at }, known.touchedAt);
         return true;
       }),
 

@@ -8,6 +8,16 @@ export class StoreBusyError extends Error {
   }
 }
 
+/** Another transaction came between: done again, it may succeed at once. */
+export class ConflictError extends Error {
+  /** SQLSTATE serialization_failure. */
+  readonly code = '40001';
+
+  constructor() {
+    super('another transaction has stored the same');
+  }
+}
+
 /** SQLSTATE classes (PostgreSQL, appendix A): data, integrity, limits of the program. */
 const DATA_STATES = /^(?:22|23|54)/;
 /** sqlite.org/rescode.html: TOOBIG, CONSTRAINT, MISMATCH, RANGE. */
