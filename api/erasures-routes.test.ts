@@ -47,7 +47,7 @@ const erase = (number: string) =>
 async function aCall(): Promise<string> {
   const recorded = await ledger.record(eventsOf('inbound-novofon-caller-bye'));
   const id = recorded.at(-1)?.callId ?? '';
-  await ledger.seal(id, new Date().toISOString());
+  await ledger.seal([id], new Date().toISOString());
   return id;
 }
 

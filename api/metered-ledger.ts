@@ -1,4 +1,3 @@
-import { isFinal } from '../calls/call.ts';
 import type { Ledger } from '../calls/ledger.ts';
 
 export interface LedgerMetrics {
@@ -29,14 +28,12 @@ export function meterLedger(ledger: Ledger, metrics: LedgerMetrics): Ledger {
     record: (events) => timed('record', () => ledger.record(events)),
     call: (id) => timed('call', () => ledger.call(id)),
     calls: (query) => timed('calls', () => ledger.calls(query)),
-    async seal(callId, at) {
-      const sealed = await timed('seal', () => ledger.seal(callId, at));
-      if (!sealed) return false;
-      const call = await ledger.call(callId);
-      if (call !== undefined && isFinal(call.state)) {
-        metrics.countSealed(call.state, call.ending?.reason ?? 'unknown');
+    async seal(callIds, at) {
+      const sealed = await timed('seal', () => ledger.seal(callIds, at));
+      for (const { state, ending } of sealed) {
+        metrics.countSealed(state, ending?.reason ?? 'unknown');
       }
-      return true;
+      return sealed;
     },
     outbox: {
       ...ledger.outbox,

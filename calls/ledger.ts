@@ -26,8 +26,8 @@ export interface Ledger {
   openCalls(): Promise<readonly OpenCall[]>;
   /** Rooms that events since then name and no call is known for. */
   unassignedRooms(since: string): Promise<readonly UnassignedRoom[]>;
-  /** Makes the record final; false when it is already, or not over. */
-  seal(callId: string, at: string): Promise<boolean>;
+  /** Makes the records final; but not of calls that are not over. Those that were not final yet. */
+  seal(callIds: readonly string[], at: string): Promise<readonly Call[]>;
   /** What others are told, in the order of the log. */
   publicEvents(query: PublicEventQuery): Promise<readonly PublicEvent[]>;
   /** Of the latest public event; 0 when there is none. */

@@ -2,6 +2,7 @@ import type { Kysely } from 'kysely';
 import { monotonicFactory } from 'ulid';
 import type { Call } from './call.ts';
 import type { CallEvent } from './events.ts';
+import { rowLists, valueLists } from './lists.ts';
 import type { NewPublicEventRow, PublicEventRow } from './outbox-schema.ts';
 import type { Fact, PublicEvent, PublicEventType } from './public-events.ts';
 import { factsOf, matchesType } from './public-events.ts';
@@ -11,8 +12,6 @@ type Db = Kysely<LedgerSchema>;
 
 /** In order within a millisecond too, for which `ulid` does not ask for randomness once a character. */
 const ulid = monotonicFactory();
-/** Rows per statement; SQLite takes 32,766 parameters. */
-const MAX_ROWS = 500;
 
 /** What one transaction does to the records. */
 export interface CallChanges {
@@ -93,7 +92,7 @@ interface Told {
 /** What has been told of these calls already. */
 async function tellings(tx: Db, callIds: readonly string[]): Promise<ReadonlyMap<string, Told>> {
   const told = new Map<string, Told>();
-  for (const ids of chunks(callIds)) {
+  for (const ids of valueLists(callIds)) {
     const rows = await tx
       .selectFrom('publicEvents')
       .select(['callId', 'key', 'sequence'])
@@ -122,7 +121,7 @@ export async function insertEvents(tx: Db, rows: readonly NewPublicEventRow[]): 
     id,
     events: JSON.parse(events) as string[],
   }));
-  for (const some of chunks(rows)) {
+  for (const some of rowLists(rows)) {
     const inserted = await tx
       .insertInto('publicEvents')
       .values(some)
@@ -155,7 +154,9 @@ export async function deliverTo(
     attempts: 0,
     createdAt,
   }));
-  await tx.insertInto('deliveries').values(deliveries).execute();
+  for (const some of rowLists(deliveries)) {
+    await tx.insertInto('deliveries').values(some).execute();
+  }
   await holdStreams(tx, endpointId, [...new Set(deliveries.map(({ stream }) => stream))]);
   return deliveries.map(({ id }) => id);
 }
@@ -170,15 +171,17 @@ export async function holdStreams(
   streams: readonly string[],
 ): Promise<void> {
   const nextAt = new Date().toISOString();
-  await tx
-    .insertInto('streams')
-    .values(streams.map((stream) => ({ endpointId, stream, nextAt })))
-    .onConflict((conflict) =>
-      conflict
-        .columns(['endpointId', 'stream'])
-        .doUpdateSet({ stream: (eb) => eb.ref('excluded.stream') }),
-    )
-    .execute();
+  for (const some of rowLists(streams)) {
+    await tx
+      .insertInto('streams')
+      .values(some.map((stream) => ({ endpointId, stream, nextAt })))
+      .onConflict((conflict) =>
+        conflict
+          .columns(['endpointId', 'stream'])
+          .doUpdateSet({ stream: (eb) => eb.ref('excluded.stream') }),
+      )
+      .execute();
+  }
 }
 
 /** Of something that concerns no call. */
@@ -206,10 +209,4 @@ export function publicEventOf(row: PublicEventRow): PublicEvent {
     timestamp,
     data: JSON.parse(row.data) as PublicEvent['data'],
   };
-}
-
-function* chunks<T>(items: readonly T[]): Generator<readonly T[]> {
-  for (let start = 0; start < items.length; start += MAX_ROWS) {
-    yield items.slice(start, start + MAX_ROWS);
-  }
 }

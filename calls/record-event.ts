@@ -1,7 +1,8 @@
 import type { Call } from './call.ts';
 import { callByName, findPlace, roomNamesOf } from './correlate.ts';
-import { callKeys, isFounding, lookupKeys, nameKeys } from './event-keys.ts';
+import { callKeys, idKeys, isFounding, lookupKeys, nameKeys } from './event-keys.ts';
 import type { CallEvent } from './events.ts';
+import { orderOf } from './events.ts';
 import { fold } from './fold.ts';
 import type { Recorded } from './ledger.ts';
 import { withoutPerson } from './redact.ts';
@@ -17,6 +18,14 @@ export async function readFor(unit: UnitOfWork, events: readonly CallEvent[]): P
   await explore(unit, events.flatMap(lookupKeys));
   await unit.keys.find(events.flatMap(nameKeys));
   await unit.events.nameOnly(events.flatMap(({ correlation: { roomName } }) => roomName ?? []));
+  const foldedAnew = new Set<string>();
+  for (const event of events) {
+    const ids = (await unit.keys.find(idKeys(event))).map(({ callId }) => callId);
+    for (const [id, { call, sealedAt }] of await unit.calls.find(ids)) {
+      if (sealedAt === null && orderOf(event) <= call.foldedTo) foldedAnew.add(id);
+    }
+  }
+  await unit.events.ofCalls([...foldedAnew]);
 }
 
 /** Stores the event (once, by its id), finds its call, and folds it in. */

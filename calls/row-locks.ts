@@ -3,6 +3,7 @@ import type { Kysely } from 'kysely';
 import { sql } from 'kysely';
 import { lookupKeys, nameKeys } from './event-keys.ts';
 import type { CallEvent } from './events.ts';
+import { valueLists } from './lists.ts';
 import { explore } from './regroup.ts';
 import type { Key, LedgerSchema } from './schema.ts';
 import { UnitOfWork } from './unit-of-work/unit-of-work.ts';
@@ -58,14 +59,15 @@ export const postgresLocks: WriteLocks = {
   },
 
   async forCalls(tx, callIds) {
-    if (callIds.length === 0) return;
-    await tx
-      .selectFrom('calls')
-      .select('id')
-      .where('id', 'in', callIds)
-      .orderBy('id')
-      .forUpdate()
-      .execute();
+    for (const some of valueLists(callIds)) {
+      await tx
+        .selectFrom('calls')
+        .select('id')
+        .where('id', 'in', some)
+        .orderBy('id')
+        .forUpdate()
+        .execute();
+    }
   },
 };
 

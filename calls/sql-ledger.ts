@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import type { Kysely } from 'kysely';
 import { createApiKeyStore } from './api-key-store.ts';
 import { createBatcher } from './batcher.ts';
+import type { Call } from './call.ts';
 import { isFinal } from './call.ts';
 import type { CallEvent } from './events.ts';
 import { createIdempotencyStore } from './idempotency-store.ts';
@@ -190,14 +191,18 @@ export function createSqlLedger(
       }));
     },
 
-    seal: (callId, at) =>
+    seal: (callIds, at) =>
       write(async (unit) => {
-        await locks.forCalls(unit.db, [callId]);
-        const known = await unit.call(callId);
-        if (known === undefined || known.sealedAt !== null) return false;
-        if (!isFinal(known.call.state)) return false;
-        unit.save({ ...known.call, sealedAt: at }, known.touchedAt);
-        return true;
+        const ids = [...new Set(callIds)].sort();
+        await locks.forCalls(unit.db, ids);
+        const sealed: Call[] = [];
+        for (const { call, sealedAt, touchedAt } of (await unit.calls.find(ids)).values()) {
+          if (sealedAt !== null || !isFinal(call.state)) continue;
+          const final = { ...call, sealedAt: at };
+          unit.save(final, touchedAt);
+          sealed.push(final);
+        }
+        return sealed;
       }),
 
     async publicEvents({ limit, after, callId, types }) {

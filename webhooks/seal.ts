@@ -10,18 +10,23 @@ import { outstanding } from '../calls/state.ts';
  */
 const QUIET_MS = { nothing: 2_000, reports: 30_000, room: 300_000 } as const;
 
+/** Sealed together, so that the disk is waited for once, and nobody waits for long. */
+const PORTION = 32;
+
 /** Seals the calls of which nothing more is expected, and those that are given up. How many. */
 export async function sealSettled(
   ledger: Pick<Ledger, 'openCalls' | 'seal'>,
   now: Date,
 ): Promise<number> {
-  let sealed = 0;
-  for (const { call, touchedAt } of await ledger.openCalls()) {
-    if (!isFinal(call.state)) continue;
+  const settled = (await ledger.openCalls()).filter(({ call, touchedAt }) => {
     const quiet = now.getTime() - Date.parse(touchedAt);
-    if (quiet < QUIET_MS[outstanding(call)]) continue;
-    if (await ledger.seal(call.id, now.toISOString())) sealed += 1;
-    // SQLite never waits: requests have their turn between two records.
+    return isFinal(call.state) && quiet >= QUIET_MS[outstanding(call)];
+  });
+  let sealed = 0;
+  for (let start = 0; start < settled.length; start += PORTION) {
+    const ids = settled.slice(start, start + PORTION).map(({ call }) => call.id);
+    sealed += (await ledger.seal(ids, now.toISOString())).length;
+    // SQLite never waits: requests have their turn in between.
     await turn();
   }
   return sealed;

@@ -1,6 +1,6 @@
 import type { Kysely } from 'kysely';
+import { rowLists, sameLength, valueLists } from '../lists.ts';
 import type { CallKey, Key, LedgerSchema } from '../schema.ts';
-import { chunks } from './chunks.ts';
 import { Groups } from './groups.ts';
 
 /** What calls are found by, as it is stored or will be. */
@@ -31,7 +31,7 @@ export class CallKeys {
   /** What the calls are known by. */
   async of(callIds: readonly string[]): Promise<readonly CallKey[]> {
     const unasked = callIds.filter((id) => !this.#storedOfCall.has(id));
-    for (const some of chunks(unasked)) {
+    for (const some of valueLists(unasked)) {
       const rows = await this.#db
         .selectFrom('callKeys')
         .selectAll()
@@ -69,10 +69,10 @@ export class CallKeys {
   }
 
   async flush(): Promise<void> {
-    for (const some of chunks([...this.#cleared])) {
+    for (const some of valueLists([...this.#cleared])) {
       await this.#db.deleteFrom('callKeys').where('callId', 'in', some).execute();
     }
-    for (const some of chunks([...this.#toInsert])) {
+    for (const some of rowLists([...this.#toInsert])) {
       await this.#db
         .insertInto('callKeys')
         .values(some)
@@ -85,15 +85,15 @@ export class CallKeys {
   async #ask(keys: readonly Key[]): Promise<readonly string[]> {
     const named = new Map(keys.map((key) => [nameOf(key), key]));
     const unasked = [...named.values()].filter((key) => !this.#stored.has(nameOf(key)));
-    for (const some of chunks(unasked)) {
+    for (const some of valueLists(unasked)) {
       const rows = await this.#db
         .selectFrom('callKeys')
         .selectAll()
         .where((eb) =>
           eb.or(
-            [...Map.groupBy(some, ({ kind }) => kind)].map(([kind, ofKind]) => {
-              const ofThese = ofKind.map(({ key }) => key);
-              return eb.and([eb('kind', '=', kind), eb('key', 'in', ofThese)]);
+            sameLength(Map.groupBy(some, ({ kind }) => kind)).map(([kind, ofKind]) => {
+              const wanted = ofKind.map(({ key }) => key);
+              return eb.and([eb('kind', '=', kind), eb('key', 'in', wanted)]);
             }),
           ),
         )

@@ -1,8 +1,8 @@
 import type { Kysely } from 'kysely';
 import { ulid } from 'ulid';
 import type { Call } from '../call.ts';
+import { rowLists, valueLists } from '../lists.ts';
 import type { CallRow, LedgerSchema, NewCallRow } from '../schema.ts';
-import { chunks } from './chunks.ts';
 
 /** A call as it is stored, or will be. */
 export interface KnownCall {
@@ -25,7 +25,7 @@ export class CallRows {
 
   /** Those that there are. */
   async find(ids: readonly string[]): Promise<ReadonlyMap<string, KnownCall>> {
-    for (const some of chunks(ids.filter((id) => !this.#known.has(id)))) {
+    for (const some of valueLists(ids.filter((id) => !this.#known.has(id)))) {
       const rows = await this.#db.selectFrom('calls').selectAll().where('id', 'in', some).execute();
       for (const id of some) this.#known.set(id, undefined);
       for (const row of rows) this.#known.set(row.id, new Row(row));
@@ -71,11 +71,11 @@ export class CallRows {
   }
 
   async flush(): Promise<void> {
-    for (const some of chunks([...this.#removed])) {
+    for (const some of valueLists([...this.#removed])) {
       await this.#db.deleteFrom('calls').where('id', 'in', some).execute();
     }
     const rows = [...this.#known].flatMap(([id, row]) => (row === undefined ? [] : { id, row }));
-    for (const some of chunks(rows.filter(({ row }) => row.isSaved))) {
+    for (const some of rowLists(rows.filter(({ row }) => row.isSaved))) {
       await this.#db
         .insertInto('calls')
         .values(some.map(({ row }) => row.toInsert()))

@@ -1,11 +1,11 @@
 import type { Kysely } from 'kysely';
 import { idKeys, isNameOnly } from '../event-keys.ts';
 import type { CallEvent } from '../events.ts';
+import { rowLists, sameLength, valueLists } from '../lists.ts';
 import { FOUNDING_TYPES } from '../partition.ts';
 import type { EventRow, Key, LedgerSchema, NewEventRow } from '../schema.ts';
 import { ConflictError } from '../store-errors.ts';
 import { nameOf } from './call-keys.ts';
-import { chunks } from './chunks.ts';
 import { Groups } from './groups.ts';
 
 type Db = Kysely<LedgerSchema>;
@@ -60,7 +60,7 @@ export class Events {
 
   /** Which of them are stored. */
   async known(ids: readonly string[]): Promise<ReadonlySet<string>> {
-    for (const some of chunks(ids.filter((id) => !this.#ids.has(id)))) {
+    for (const some of valueLists(ids.filter((id) => !this.#ids.has(id)))) {
       const rows = await this.#db
         .selectFrom('events')
         .select('id')
@@ -74,7 +74,7 @@ export class Events {
 
   /** What the calls' records are made of. */
   async ofCalls(callIds: readonly string[]): Promise<readonly Entry[]> {
-    for (const some of chunks(unread(callIds, this.#calls))) {
+    for (const some of valueLists(unread(callIds, this.#calls))) {
       await this.#read((query) => query.where('callId', 'in', some).where('late', '=', 0));
       for (const id of some) this.#calls.add(id);
     }
@@ -84,7 +84,7 @@ export class Events {
   /** Those that made these calls, which are few, in order of arrival. */
   async foundersOf(callIds: readonly string[]): Promise<readonly Entry[]> {
     const unreadIds = unread(callIds, this.#calls).filter((id) => !this.#founders.has(id));
-    for (const some of chunks(unreadIds)) {
+    for (const some of valueLists(unreadIds)) {
       await this.#read((query) =>
         query.where('callId', 'in', some).where('type', 'in', FOUNDING_TYPES).where('late', '=', 0),
       );
@@ -103,12 +103,12 @@ export class Events {
       if (kind !== 'roomName') ids.set(nameOf({ kind, key }), { column: COLUMN[kind], key });
     }
     const names = [...ids.keys()];
-    for (const some of chunks(unread(names, this.#orphans))) {
+    for (const some of valueLists(unread(names, this.#orphans))) {
       const asked = some.flatMap((name) => ids.get(name) ?? []);
       await this.#read((query) =>
         query.where('callId', 'is', null).where((eb) =>
           eb.or(
-            [...Map.groupBy(asked, ({ column }) => column)].map(([column, ofColumn]) =>
+            sameLength(Map.groupBy(asked, ({ column }) => column)).map(([column, ofColumn]) =>
               eb(
                 column,
                 'in',
@@ -125,7 +125,7 @@ export class Events {
 
   /** Those that name nothing but a room, by one of these names; in order of arrival. */
   async nameOnly(roomNames: readonly string[]): Promise<readonly Entry[]> {
-    for (const some of chunks(unread(roomNames, this.#names))) {
+    for (const some of valueLists(unread(roomNames, this.#names))) {
       await this.#read((query) =>
         query
           .where('roomName', 'in', some)
@@ -187,7 +187,7 @@ export class Events {
   async flush(): Promise<void> {
     const rows = [...this.#rows.values()];
     const added = rows.filter(({ receivedAt }) => receivedAt !== undefined).sort(byArrival);
-    for (const some of chunks(added)) {
+    for (const some of rowLists(added)) {
       const { numInsertedOrUpdatedRows } = await this.#db
         .insertInto('events')
         .values(some.map(toInsert))
