@@ -121,19 +121,22 @@ export async function insertEvents(tx: Db, rows: readonly NewPublicEventRow[]): 
     id,
     events: JSON.parse(events) as string[],
   }));
+  const inserted: Pick<PublicEventRow, 'position' | 'id' | 'type' | 'callId'>[] = [];
   for (const some of rowLists(rows)) {
-    const inserted = await tx
-      .insertInto('publicEvents')
-      .values(some)
-      .returning(['position', 'id', 'type', 'callId'])
-      .execute();
-    for (const { id: endpointId, events } of wanted) {
-      await deliverTo(
-        tx,
-        endpointId,
-        inserted.filter(({ type }) => matchesType(type, events)),
-      );
-    }
+    inserted.push(
+      ...(await tx
+        .insertInto('publicEvents')
+        .values(some)
+        .returning(['position', 'id', 'type', 'callId'])
+        .execute()),
+    );
+  }
+  for (const { id: endpointId, events } of wanted) {
+    await deliverTo(
+      tx,
+      endpointId,
+      inserted.filter(({ type }) => matchesType(type, events)),
+    );
   }
 }
 

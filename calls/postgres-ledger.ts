@@ -8,9 +8,7 @@ import type { LedgerSchema } from './schema.ts';
 import { createSqlLedger } from './sql-ledger.ts';
 
 const MAX_CONNECTIONS = 10;
-/** Recording is some ten round trips an event: one transaction at a time would wait most of it. */
-const WRITERS = 2;
-/** Texts of statements that are prepared; lists of values make more of them. */
+/** Texts of statements that are prepared: more than there are, see `lists.ts`. */
 const MAX_STATEMENTS = 500;
 const CONNECT_TIMEOUT_MS = 5_000;
 /** A server that does not answer is as good as away. */
@@ -27,7 +25,6 @@ const PUBLISH_LOCK = 0x74656c6cn;
 export async function openPostgresLedger(url: string): Promise<Ledger> {
   return createSqlLedger(await connectPostgres(url), {
     locks: postgresLocks,
-    writers: WRITERS,
     async publishLock(tx) {
       await sql`select pg_advisory_xact_lock(${PUBLISH_LOCK})`.execute(tx);
     },

@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import type { Kysely } from 'kysely';
 import { createApiKeyStore } from './api-key-store.ts';
 import { createBatcher } from './batcher.ts';
@@ -31,8 +31,6 @@ const MAX_ATTEMPTS = 20;
 export interface SqlLedgerOptions {
   /** For a database that several processes write to. */
   readonly locks?: WriteLocks;
-  /** How many transactions record at once; more than one needs `locks`. */
-  readonly writers?: number;
   /** See `publishChanges`. */
   readonly publishLock?: (tx: Db) => Promise<void>;
   /** Makes the database's files forget what was taken out. */
@@ -42,7 +40,7 @@ export interface SqlLedgerOptions {
 /** The ledger on a database that Kysely drives and `migrate` has prepared. Owns the connection. */
 export function createSqlLedger(
   db: Db,
-  { locks = noLocks, writers = 1, publishLock, afterRemoval }: SqlLedgerOptions = {},
+  { locks = noLocks, publishLock, afterRemoval }: SqlLedgerOptions = {},
 ): Ledger {
   const listeners = new Set<() => void>();
 
@@ -105,16 +103,7 @@ export function createSqlLedger(
   }
 
   // A commit waits for the disk: events that arrive meanwhile share the next one.
-  const batchers = Array.from({ length: writers }, () =>
-    createBatcher<readonly CallEvent[], readonly Recorded[]>(store),
-  );
-  /** The events of a room go one way, or their transactions would wait for one another. */
-  function writerOf(events: readonly CallEvent[]) {
-    const { roomSid, roomName, sipCallId } = events[0]?.correlation ?? {};
-    const room = roomName ?? roomSid ?? sipCallId ?? '';
-    const number = createHash('sha256').update(room).digest().readUInt32BE();
-    return batchers[number % writers] as (typeof batchers)[number];
-  }
+  const batcher = createBatcher<readonly CallEvent[], readonly Recorded[]>(store);
 
   return {
     apiKeys: createApiKeyStore(db),
@@ -122,7 +111,7 @@ export function createSqlLedger(
     removal: createRemoval(db, locks, afterRemoval),
     outbox: createOutbox(db, { rowLocks: publishLock !== undefined, publish }),
 
-    record: (events) => writerOf(events).run(events),
+    record: (events) => batcher.run(events),
 
     async call(id) {
       const row = await db
@@ -258,7 +247,7 @@ export function createSqlLedger(
     },
 
     async close() {
-      await Promise.all(batchers.map((batcher) => batcher.close()));
+      await batcher.close();
       await db.destroy();
     },
   };
