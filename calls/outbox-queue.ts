@@ -39,7 +39,7 @@ export function createDeliveryQueue(db: Db, { rowLocks, publish }: QueueOptions)
       .selectFrom('deliveries')
       .innerJoin('publicEvents', 'publicEvents.position', 'deliveries.position')
       .selectAll('publicEvents')
-      .select(['deliveries.id as deliveryId', 'attempts'])
+      .select(['deliveries.id as deliveryId', 'attempts', 'createdAt as queuedAt'])
       .where('endpointId', '=', endpoint.id)
       .where('stream', '=', stream)
       .where('state', '=', 'pending')
@@ -63,9 +63,10 @@ export function createDeliveryQueue(db: Db, { rowLocks, publish }: QueueOptions)
     const { id, url, secret, oldSecret, oldSecretUntil } = endpoint;
     const oldSigns = oldSecretUntil !== null && oldSecretUntil > now.toISOString();
     const secrets = oldSigns && oldSecret !== null ? [secret, oldSecret] : [secret];
-    const { deliveryId, attempts } = head;
+    const { deliveryId, attempts, queuedAt } = head;
     const event = publicEventOf(head);
-    return { holder, stream, deliveryId, attempts, event, endpoint: { id, url, secrets } };
+    const target = { id, url, secrets };
+    return { holder, stream, deliveryId, attempts, queuedAt, event, endpoint: target };
   }
 
   /** Enabled, and not asked to be left in peace for a while. */

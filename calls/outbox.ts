@@ -136,6 +136,8 @@ export interface Claim {
   readonly deliveryId: string;
   /** Tries so far that count. */
   readonly attempts: number;
+  /** Since when it is to be sent, RFC 3339. */
+  readonly queuedAt: string;
   readonly event: PublicEvent;
   readonly endpoint: {
     readonly id: string;

@@ -30,6 +30,11 @@ it('answers keep-alives and skips lone line ends', () => {
     String(one),
   ]);
   expect(kinds(new TcpFramer(1000), [Buffer.concat([ping, one])])).toEqual(['ping', String(one)]);
+  const framer = new TcpFramer(1000);
+  kinds(framer, [one, Buffer.from('\r\n')]);
+  expect(framer.isMidMessage).toBe(false);
+  kinds(framer, [one.subarray(0, 1)]);
+  expect(framer.isMidMessage).toBe(true);
 });
 
 it('gives up on a message without a length, and on one that is too large', () => {

@@ -18,9 +18,9 @@ export class TcpFramer {
     this.#maxBytes = maxBytes;
   }
 
-  /** Whether a message has begun and is not whole. */
+  /** Whether a message has begun and is not whole; line ends are padding or a pong. */
   get isMidMessage(): boolean {
-    return this.#buffer.length > 0;
+    return this.#buffer.some((byte) => byte !== 0x0d && byte !== 0x0a);
   }
 
   push(chunk: Buffer): Frame[] {

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
-import { expect, it, onTestFinished } from 'vitest';
+import { expect, it, onTestFinished, vi } from 'vitest';
 import { sdpOf } from './fixtures/sip-client.ts';
 import { start } from './fixtures/start.ts';
 import type { TestEndpoint } from './fixtures/test-endpoint.ts';
@@ -89,6 +89,24 @@ it.each([
   connection.socket.write(spoil(request('OPTIONS', 1)));
   await once(connection.socket, 'close');
   expect(connection.text).toContain(`SIP/2.0 ${status} `);
+});
+
+it('drops a connection whose message trickles in', async () => {
+  const { test } = await start();
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  onTestFinished(() => void vi.useRealTimers());
+  const slow = await Connection.to(test);
+  const other = await Connection.to(test);
+  slow.socket.write(request('OPTIONS', 1));
+  await slow.has(/SIP\/2\.0 200/);
+  for (const [index, bytes] of ['OPT', 'IONS'].entries()) {
+    slow.socket.write(bytes);
+    // Who is answered after them shows that they were read.
+    other.socket.write(request('OPTIONS', 10 + index));
+    await other.has(new RegExp(`CSeq: ${10 + index} `));
+    vi.advanceTimersByTime(9_000);
+  }
+  await once(slow.socket, 'close');
 });
 
 it('takes a BYE by UDP for a call that began by TCP', async () => {

@@ -11,8 +11,8 @@ import type { TransportOptions } from './udp-transport.ts';
 
 const MAX_CONNECTIONS = 256;
 const MAX_CONNECTIONS_PER_ADDRESS = 64;
-/** A connection that never brings a whole message, or stops within one, is dropped, ms. */
-const STALL_MS = 10_000;
+/** A connection whose message is not whole after that is dropped, however its bytes trickle in, ms. */
+const MESSAGE_MS = 10_000;
 /** A call keeps its connection while nothing is sent on it, ms. */
 const IDLE_MS = 3_600_000;
 const CONNECT_MS = 5_000;
@@ -71,16 +71,23 @@ export class TcpTransport {
     const framer = new TcpFramer(MAX_MESSAGE_BYTES);
     const flow = this.#flow(socket);
     this.#sockets.add(socket);
-    socket.setTimeout(STALL_MS, () => socket.destroy());
+    socket.setTimeout(IDLE_MS, () => socket.destroy());
+    const limit = () => setTimeout(() => socket.destroy(), MESSAGE_MS);
+    let unfinished: NodeJS.Timeout | undefined = limit();
     socket.on('error', (error) => log.debug({ err: error }, 'SIP connection error'));
-    socket.on('close', () => this.#sockets.delete(socket));
+    socket.on('close', () => {
+      clearTimeout(unfinished);
+      this.#sockets.delete(socket);
+    });
     socket.on('data', (chunk) => {
       for (const frame of framer.push(chunk)) {
+        clearTimeout(unfinished);
+        unfinished = undefined;
         if (frame.kind === 'message') receive(frame.raw, flow);
         else if (frame.kind === 'ping') socket.write('\r\n');
         else giveUp(socket, frame.raw, frame.reason);
       }
-      socket.setTimeout(framer.isMidMessage ? STALL_MS : IDLE_MS);
+      if (framer.isMidMessage && !socket.destroyed) unfinished ??= limit();
     });
     return flow;
   }

@@ -63,7 +63,8 @@ export function deliver(options: DeliverOptions): Deliverer {
     while (claim !== undefined) {
       if (stopping.signal.aborted) return queue.release(claim);
       const sent = await send(claim, dispatcher, clock(), options.timeoutMs);
-      const verdict = judge(sent, claim.attempts, clock(), random());
+      const waiting = { attempts: claim.attempts, since: new Date(claim.queuedAt) };
+      const verdict = judge(sent, waiting, clock(), random());
       const { deliveryId, endpoint } = claim;
       if (verdict.type !== 'delivered') {
         const { status, error } = sent.attempt;

@@ -24,6 +24,10 @@ export const RETRY_AFTER_MS = [
 const JITTER = 0.1;
 const MIN_PAUSE_MS = SECOND;
 const MAX_PAUSE_MS = 24 * HOUR;
+/** Pauses are no shorter than this share of the time that an event waits already. */
+const MIN_PAUSE_SHARE = 0.01;
+/** An event that waits for longer is tried by the schedule, and so not for ever. */
+const PATIENCE_MS = 5 * 24 * HOUR;
 
 /** How a try went. */
 export interface Answer {
@@ -33,22 +37,31 @@ export interface Answer {
   readonly retryAfterMs?: number | undefined;
 }
 
+/** What was to be told. */
+export interface Waiting {
+  /** Tries before this one that count. */
+  readonly attempts: number;
+  readonly since: Date;
+}
+
 /**
  * What follows from an answer.
  *
- * @param attempts tries before this one that count
  * @param random 0 to 1
  */
-export function judge(answer: Answer, attempts: number, now: Date, random: number): Verdict {
+export function judge(answer: Answer, waiting: Waiting, now: Date, random: number): Verdict {
   const { status, retryAfterMs } = answer;
   if (status !== undefined && status >= 200 && status < 300) return { type: 'delivered' };
   if (status === 410) return { type: 'gone' };
   const later = (ms: number) => new Date(now.getTime() + Math.round(ms * (1 + JITTER * random)));
-  if ((status === 429 || status === 503) && retryAfterMs !== undefined) {
-    const ms = Math.min(Math.max(retryAfterMs, MIN_PAUSE_MS), MAX_PAUSE_MS);
+  const waitedMs = now.getTime() - waiting.since.getTime();
+  const isAsked = (status === 429 || status === 503) && retryAfterMs !== undefined;
+  if (isAsked && waitedMs < PATIENCE_MS) {
+    const least = Math.max(MIN_PAUSE_MS, waitedMs * MIN_PAUSE_SHARE);
+    const ms = Math.min(Math.max(retryAfterMs, least), MAX_PAUSE_MS);
     return { type: 'retry', at: later(ms), counts: false };
   }
-  const ms = RETRY_AFTER_MS[attempts];
+  const ms = RETRY_AFTER_MS[waiting.attempts];
   return ms === undefined ? { type: 'dead' } : { type: 'retry', at: later(ms), counts: true };
 }
 
