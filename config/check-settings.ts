@@ -3,7 +3,8 @@ import type { Trunk } from './config.ts';
 import type { Credentials } from './load-trunk.ts';
 import type { SettingName, Settings } from './settings.ts';
 
-export type Report = (name: SettingName, message: string) => void;
+/** @param others settings that it follows from, too */
+export type Report = (name: SettingName, message: string, others?: readonly SettingName[]) => void;
 
 /** What no variable shows alone. */
 export function checkTogether(settings: Settings, trunk: Trunk | undefined, report: Report): void {
@@ -14,6 +15,7 @@ export function checkTogether(settings: Settings, trunk: Trunk | undefined, repo
     report(
       name,
       `is missing: ${remote ? 'LIVEKIT_URL is not on this machine' : 'its key is set'}.`,
+      ['LIVEKIT_URL'],
     );
   }
   for (const name of ['DEEPGRAM', 'OPENAI'] as const) {
@@ -24,7 +26,7 @@ export function checkTogether(settings: Settings, trunk: Trunk | undefined, repo
   const room = (to - from + 1) / 2;
   if (room < settings.TRUNKLINE_MAX_CALLS) {
     const message = `has room for ${room} calls, two ports each; TRUNKLINE_MAX_CALLS is ${settings.TRUNKLINE_MAX_CALLS}.`;
-    report('TRUNKLINE_SIP_RTP_PORTS', message);
+    report('TRUNKLINE_SIP_RTP_PORTS', message, ['TRUNKLINE_MAX_CALLS']);
   }
   if (trunk !== undefined && isOpen(trunk) && !isLoopback(settings.TRUNKLINE_SIP_HOST)) {
     report(

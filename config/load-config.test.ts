@@ -138,6 +138,28 @@ describe('environment', () => {
     ]);
   });
 
+  test('what several settings show together is told beside what one shows alone', () => {
+    const lines = MINIMAL.replace('agents:', 'trunk: { file: trunk.json }\nagents:');
+    write('config/lines.yaml', lines.replace('language: en', 'language: 1'));
+    write('config/trunk.json', '{"trunk": {"numbers": 1}}');
+    const env = { LIVEKIT_API_KEY: 'k', TRUNKLINE_SIP_USERNAME: 'u', TRUNKLINE_MAX_CALLS: 'many' };
+    const ports = { TRUNKLINE_SIP_RTP_PORTS: '10000-10001', TRUNKLINE_HTTP_PORT: '0' };
+    expect(problemsOf({ ...env, ...ports })).toEqual([
+      '  environment: TRUNKLINE_HTTP_PORT should be a port from 1 to 65535.',
+      '  environment: TRUNKLINE_MAX_CALLS should be a whole number of calls from 1 to 10000.',
+      '  config/lines.yaml:8:27: lines.main.language should be a language, such as en.',
+      '  environment: TRUNKLINE_SIP_PASSWORD is missing: the name and the password go together.',
+      '  config/trunk.json:1:12: trunk.numbers should be a list.',
+      '  environment: LIVEKIT_API_SECRET is missing: its key is set.',
+    ]);
+  });
+
+  test('an agent has as many problems as it has', () => {
+    const agent = 'tts: { voice: x }\n    greeting: { wav: none.wav }';
+    write('config/lines.yaml', MINIMAL.replace('greeting: { text: Hello. }', agent));
+    expect(problemsOf()).toHaveLength(2);
+  });
+
   test('refuses an empty LiveKit secret, given directly or by a file', () => {
     const empty =
       'LIVEKIT_API_SECRET should not be empty: set the secret, or leave the variable out.';
@@ -168,7 +190,7 @@ describe('environment', () => {
       TRUNKLINE_SIP_PASSWORD: 'hunter2',
       DATABASE_URL: 'mysql://u:hunter2@h/d',
     });
-    expect(problems).toHaveLength(2);
+    expect(problems).toHaveLength(3);
     expect(problems.join()).not.toContain('hunter2');
   });
 

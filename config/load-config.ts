@@ -22,16 +22,20 @@ import type { Settings } from './settings.ts';
 export function loadConfig({ env, cwd }: EnvInput): Config {
   const problems: Problem[] = [];
   const variables = readEnv({ env, cwd });
-  const settings = loadSettings(variables, cwd, problems);
-  const linesPath = settings?.TRUNKLINE_CONFIG ?? variables.get('TRUNKLINE_CONFIG')?.value;
-  const loaded = loadLines(resolve(cwd, linesPath || 'config/lines.yaml'), cwd, problems);
-  const report: Report = (name, message) =>
+  const { settings, unusable } = loadSettings(variables, cwd, problems);
+  const linesPath = resolve(cwd, settings.TRUNKLINE_CONFIG);
+  const loaded = loadLines(linesPath, cwd, problems);
+  const report: Report = (name, message, others = []) => {
+    // It may be another one once that is right.
+    if ([name, ...others].some((one) => unusable.has(one))) return;
     problems.push({ ...placeOf(variables, name), path: name, message });
+  };
 
-  const credentials = settings && sipCredentials(settings, report);
-  const trunk = loaded && loadTrunk(loaded.trunk, loaded.trunkFile, credentials, cwd, problems);
-  if (settings !== undefined) checkTogether(settings, trunk, report);
-  if (problems.length > 0 || !settings || !loaded || !trunk) throw new ConfigError(problems);
+  const credentials = sipCredentials(settings, report);
+  const trunk =
+    loaded.trunk && loadTrunk(loaded.trunk, loaded.trunkFile, credentials, cwd, problems);
+  checkTogether(settings, trunk, report);
+  if (problems.length > 0 || trunk === undefined) throw new ConfigError(problems);
 
   const dataDir = resolve(cwd, settings.TRUNKLINE_DATA_DIR);
   const http = { host: settings.TRUNKLINE_HTTP_HOST, port: settings.TRUNKLINE_HTTP_PORT };

@@ -15,13 +15,15 @@ type AgentSection = LinesFile['agents'][string];
 
 export interface LoadedLines {
   readonly lines: readonly Line[];
-  readonly trunk: TrunkSection;
+  /** Undefined: it is wrong. */
+  readonly trunk: TrunkSection | undefined;
   /** Absolute path of the trunk's file, when one is named. */
   readonly trunkFile: string | undefined;
 }
 
 /** Reads `lines.yaml`. Adds to `problems` what is wrong; the answer counts only without any. */
-export function loadLines(path: string, cwd: string, problems: Problem[]): LoadedLines | undefined {
+export function loadLines(path: string, cwd: string, problems: Problem[]): LoadedLines {
+  const nothing = { lines: [], trunk: undefined, trunkFile: undefined };
   const file = relative(cwd, path) || path;
   let content: string;
   try {
@@ -32,18 +34,24 @@ export function loadLines(path: string, cwd: string, problems: Problem[]): Loade
       path: '',
       message: `cannot be read (${whyUnreadable(error)}): TRUNKLINE_CONFIG should name the file of the lines.`,
     });
-    return undefined;
+    return nothing;
   }
   const source = parseYaml(content, file);
   problems.push(...source.problems);
-  if (source.problems.length > 0) return undefined;
+  if (source.problems.length > 0) return nothing;
   problems.push(...crossProblems(source));
+  const folder = dirname(path);
+  const trunkOf = (trunk: TrunkSection | undefined) => ({
+    trunk,
+    trunkFile: trunk?.file && resolve(folder, trunk.file),
+  });
   const parsed = LinesFile.safeParse(source.value);
   if (!parsed.success) {
     problems.push(...zodProblems(LinesFile, parsed.error, source.locate));
-    return undefined;
+    // Whatever else is wrong, the trunk's own file is looked at.
+    const trunk = TrunkOnly.safeParse(source.value);
+    return { lines: [], ...trunkOf(trunk.data?.trunk) };
   }
-  const folder = dirname(path);
   const agents = new Map<string, AgentProfile>();
   for (const [name, section] of Object.entries(parsed.data.agents)) {
     const profile = agentProfile(name, section, folder, source, problems);
@@ -55,9 +63,10 @@ export function loadLines(path: string, cwd: string, problems: Problem[]): Loade
     const agent = agents.get(section.agent);
     if (agent !== undefined) lines.push({ name, numbers, language, agent, fallback });
   }
-  const { trunk } = parsed.data;
-  return { lines, trunk, trunkFile: trunk.file && resolve(folder, trunk.file) };
+  return { lines, ...trunkOf(parsed.data.trunk) };
 }
+
+const TrunkOnly = z.object({ trunk: LinesFile.shape.trunk });
 
 /** As much of the file as references need, whatever else is wrong with it. */
 const References = z.object({
@@ -108,14 +117,14 @@ function agentProfile(
   { locate }: YamlSource,
   problems: Problem[],
 ): AgentProfile | undefined {
+  const before = problems.length;
   const report = (field: string[], message: string) => {
     const path = ['agents', name, ...field];
     problems.push({ ...locate(path), path: spell(path), message });
-    return undefined;
   };
   const { llm, tts } = section;
   if (tts.provider === 'deepgram' && tts.voice !== undefined) {
-    return report(['tts', 'voice'], "has no meaning at Deepgram: its voice is the model's name.");
+    report(['tts', 'voice'], "has no meaning at Deepgram: its voice is the model's name.");
   }
   let greeting: AgentProfile['greeting'];
   let sound: Buffer | undefined;
@@ -125,10 +134,11 @@ function agentProfile(
     const wav = resolve(folder, section.greeting.wav);
     sound = readWav(wav);
     if (sound === undefined) {
-      return report(['greeting', 'wav'], 'should name a WAV file that can be read.');
+      report(['greeting', 'wav'], 'should name a WAV file that can be read.');
     }
     greeting = { wav };
   }
+  if (problems.length > before) return undefined;
   const content = {
     name,
     instructions: section.instructions,

@@ -4,12 +4,14 @@ import { settingNames, Settings } from './settings.ts';
 import { suggest } from './suggest.ts';
 import { zodProblems } from './zod-problems.ts';
 
-/** Adds to `problems` what is wrong with the variables; the answer is undefined if one is unusable. */
-export function loadSettings(
-  variables: Env,
-  cwd: string,
-  problems: Problem[],
-): Settings | undefined {
+export interface LoadedSettings {
+  /** Defaults stand for what is unusable. */
+  readonly settings: Settings;
+  readonly unusable: ReadonlySet<string>;
+}
+
+/** Adds to `problems` what is wrong with the variables; the answer counts only without any. */
+export function loadSettings(variables: Env, cwd: string, problems: Problem[]): LoadedSettings {
   const resolved = resolveFiles(variables, settingNames, cwd);
   problems.push(...resolved.problems);
   const known = [...settingNames, ...settingNames.map((name) => `${name}_FILE`)];
@@ -33,11 +35,13 @@ export function loadSettings(
     return value === undefined || value.trim() === '' ? [] : [[name, value] as const];
   });
   const parsed = Settings.safeParse(Object.fromEntries(given));
-  if (parsed.success) return parsed.data;
+  if (parsed.success) return { settings: parsed.data, unusable: new Set() };
   problems.push(
     ...zodProblems(Settings, parsed.error, ([name]) => placeOf(resolved.entries, String(name))),
   );
-  return undefined;
+  const unusable = new Set(parsed.error.issues.map(({ path: [name] }) => String(name)));
+  const usable = Object.fromEntries(given.filter(([name]) => !unusable.has(name)));
+  return { settings: Settings.parse(usable), unusable };
 }
 
 /** Where a variable was set, directly or by its `_FILE`. */

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { LimitFunction } from 'p-limit';
 import type { Logger } from 'pino';
 import type { SessionDescription } from 'sdp-transform';
 import type { IncomingInviteRequest } from 'sip.js/lib/core/index.js';
@@ -17,7 +18,6 @@ import type { Flow } from './flow.ts';
 import { readInfoDtmf, writeInfoDtmf } from './info-dtmf.ts';
 import type { PortPool } from './rtp/port-pool.ts';
 import { parseSdp } from './sdp.ts';
-import type { Turns } from './turns.ts';
 import type { UserAgent } from './user-agent.ts';
 
 /** What the agent said last is still on its way to the caller when the room goes. */
@@ -37,7 +37,7 @@ export interface CallDependencies {
   readonly reach: Reach;
   readonly ports: PortPool;
   /** Of being set up: each costs the machine as much as ten calls that run. */
-  readonly turns: Turns;
+  readonly turns: LimitFunction;
   readonly openLeg: OpenLeg;
   readonly reporter: Pick<Reporter, 'report'>;
   readonly log: Logger;
@@ -174,7 +174,7 @@ export class Call {
     this.#answerTimer = setTimeout(() => {
       this.#apologise('no_agent', NO_AGENT);
     }, this.#options.config.sip.answerTimeoutMs);
-    await this.#options.turns.run(() => this.#setUp(), this.#abort.signal);
+    await this.#options.turns(() => this.#setUp());
   }
 
   /** Until it is answered, or will not be; one that takes long is stuck and keeps nobody waiting. */

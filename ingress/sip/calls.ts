@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
+import pLimit from 'p-limit';
 import type { IncomingInviteRequest } from 'sip.js/lib/core/index.js';
 import type { Config } from '../../config/config.ts';
 import { findLine } from '../../config/config.ts';
@@ -14,7 +15,6 @@ import type { SipMetrics } from './metrics.ts';
 import { calledNumber, callerNumber, mayCall } from './number-of.ts';
 import { PortPool } from './rtp/port-pool.ts';
 import { negotiate, parseSdp } from './sdp.ts';
-import { Turns } from './turns.ts';
 import { WorkerCapacity } from './worker-capacity.ts';
 
 export interface CallsOptions extends Omit<CallDependencies, 'ports' | 'turns'> {
@@ -35,7 +35,8 @@ export interface CallSummary {
 export class Calls {
   readonly #options: CallsOptions;
   readonly #ports: PortPool;
-  readonly #turns = new Turns(availableParallelism());
+  /** Twenty calls set up at once on two cores are all late; in turns, the first are answered soon. */
+  readonly #turns = pLimit(availableParallelism());
   readonly #worker: WorkerCapacity;
   readonly #calls = new Set<Call>();
   readonly #maxCalls: number;
