@@ -18,6 +18,7 @@ test('has something to say unless told what or to be quiet', () => {
 test.each([
   [['--hangup-after', 'soon'], '--hangup-after takes seconds'],
   [['--codec', 'opus'], '--codec is PCMU or PCMA'],
+  [['--dtmf', '1x'], '--dtmf takes keys'],
   [['--transport', 'tls'], '--transport is udp or tcp'],
   [['--header', 'X: a\r\nY: b'], '--header takes'],
   [['--colour'], 'colour'],

@@ -85,6 +85,9 @@ export function readCallArguments(args: readonly string[], endpoint: string): Ca
   if (codec !== undefined && codec !== 'PCMU' && codec !== 'PCMA') {
     throw new Error('--codec is PCMU or PCMA');
   }
+  if (values.dtmf !== undefined && !/^[0-9*#A-D]+$/i.test(values.dtmf)) {
+    throw new Error('--dtmf takes keys: 0 to 9, *, #, A to D');
+  }
   for (const header of values.header) {
     if (!/^[\w.!%*+`'~-]+\s*:[^\r\n]*$/.test(header)) {
       throw new Error(`--header takes "Name: value", not ${JSON.stringify(header)}`);

@@ -1,3 +1,4 @@
+import { open } from 'node:fs/promises';
 import { performance } from 'node:perf_hooks';
 import type { CallEvent, CallResult } from './call-events.ts';
 import { createCallLog } from './call-log.ts';
@@ -61,11 +62,14 @@ export async function placeCall(options: PlaceCallOptions): Promise<CallResult> 
   const phrases = await Promise.all(
     options.say.map(async (text) => ({ text, samples: await options.voice(text) })),
   );
+  // What cannot be written is told before anybody is called.
+  if (options.record !== undefined) await (await open(options.record, 'a')).close();
   const log = createCallLog(options.say, options.onEvent);
   const recording = options.record === undefined ? undefined : createStereoRecording();
   let mouthAndEar: MouthAndEar | undefined;
   const rtp = await openRtpPort({
     ports: options.rtpPorts,
+    family: options.to.includes('[') ? 6 : 4,
     onAudio: (packet) => mouthAndEar?.hear(packet),
   });
   const offered = (options.codecs ?? ['PCMA', 'PCMU']).map((name) => CODECS[name]);

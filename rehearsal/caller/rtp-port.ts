@@ -42,12 +42,13 @@ export interface RtpPort {
 export interface RtpPortOptions {
   /** Inclusive range of even ports to take one from; absent: any port. */
   readonly ports?: { readonly from: number; readonly to: number } | undefined;
+  readonly family: 4 | 6;
   readonly onAudio: (packet: HeardPacket) => void;
 }
 
 /** Binds a UDP port on all addresses' loopback or interface. Rejects when the range is taken. */
-export async function openRtpPort({ ports, onAudio }: RtpPortOptions): Promise<RtpPort> {
-  const socket = await bind(ports);
+export async function openRtpPort({ ports, family, onAudio }: RtpPortOptions): Promise<RtpPort> {
+  const socket = await bind(ports, family);
   const packet = new RtpPacket();
   const ssrc = randomInt(1, 2 ** 32);
   let sequence = randomInt(2 ** 16);
@@ -133,11 +134,11 @@ export async function openRtpPort({ ports, onAudio }: RtpPortOptions): Promise<R
   };
 }
 
-async function bind(ports: RtpPortOptions['ports']): Promise<Socket> {
+async function bind(ports: RtpPortOptions['ports'], family: 4 | 6): Promise<Socket> {
   const count = ports ? Math.floor((ports.to - ports.from) / 2) + 1 : 1;
   const offset = randomInt(count);
   for (let i = 0; i < count; i += 1) {
-    const socket = createSocket({ type: 'udp4', recvBufferSize: 1 << 18 });
+    const socket = createSocket({ type: `udp${family}`, recvBufferSize: 1 << 18 });
     socket.bind(ports ? ports.from + 2 * ((offset + i) % count) : 0);
     try {
       await once(socket, 'listening');

@@ -1,3 +1,4 @@
+import { isIPv6 } from 'node:net';
 import { parse, write } from 'sdp-transform';
 import { CODECS, FRAME_MS } from './codec.ts';
 import type { Codec } from './codec.ts';
@@ -16,6 +17,7 @@ export interface AgreedMedia {
 
 /** An offer (RFC 3264) of the codecs in order of preference. */
 export function makeOffer(address: string, port: number, codecs: readonly Codec[]): string {
+  const version = isIPv6(address) ? 6 : 4;
   return write({
     version: 0,
     origin: {
@@ -23,11 +25,11 @@ export function makeOffer(address: string, port: number, codecs: readonly Codec[
       sessionId: Date.now(),
       sessionVersion: 1,
       netType: 'IN',
-      ipVer: 4,
+      ipVer: version,
       address,
     },
     name: 'call',
-    connection: { version: 4, ip: address },
+    connection: { version, ip: address },
     timing: { start: 0, stop: 0 },
     media: [
       {

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { Grammar, LoggerFactory, Parser, URI, UserAgentCore } from 'sip.js/lib/core/index.js';
 import { IncomingRequestMessage, IncomingResponseMessage } from 'sip.js/lib/core/index.js';
 import type { Session } from 'sip.js/lib/core/index.js';
+import { reachableHost } from '../../config/addresses.ts';
 import { Digest } from './digest.ts';
 import { openSipLink } from './sip-link.ts';
 
@@ -86,7 +87,7 @@ export async function startSipCall(options: SipCallOptions): Promise<SipCall> {
   };
   const link = await openSipLink({
     transport: options.transport,
-    host: target.host,
+    host: target.host.replace(/^\[(.*)\]$/, '$1'),
     port: target.port ?? DEFAULT_PORT,
     onMessage(text) {
       const message = Parser.parseMessage(text, logger);
@@ -99,14 +100,15 @@ export async function startSipCall(options: SipCallOptions): Promise<SipCall> {
     onError: (error) => fail(0, describeUnreachable(error, target)),
   }).catch(unreachable);
 
-  const hostPort = `${link.local.address}:${link.local.port}`;
+  const host = reachableHost(link.local.address);
+  const hostPort = `${host}:${link.local.port}`;
   const user = options.from.startsWith('sip:') ? parseSipUri(options.from).user : options.from;
   const via = options.transport === 'tcp' ? ';transport=tcp' : '';
   const contact = `sip:${user ?? 'caller'}@${hostPort}${via}`;
   const from = parseSipUri(
     options.from.startsWith('sip:')
       ? options.from
-      : `sip:${options.from}@${options.credentials ? target.host : link.local.address}`,
+      : `sip:${options.from}@${options.credentials ? target.host : host}`,
   );
   const core: UserAgentCore = new UserAgentCore({
     aor: from,

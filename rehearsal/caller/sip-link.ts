@@ -1,6 +1,6 @@
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { connect } from 'node:net';
+import { connect, isIPv6 } from 'node:net';
 import type { Transport } from 'sip.js/lib/core/index.js';
 
 /** RFC 3261 T1: first retransmission of a request over UDP, ms. */
@@ -19,6 +19,7 @@ export interface SipLink extends Transport {
 
 export interface SipLinkOptions {
   readonly transport: 'udp' | 'tcp';
+  /** A name or an address, without brackets. */
   readonly host: string;
   readonly port: number;
   readonly onMessage: (text: string) => void;
@@ -32,7 +33,7 @@ export function openSipLink(options: SipLinkOptions): Promise<SipLink> {
 }
 
 async function openUdp({ host, port, onMessage, onError }: SipLinkOptions): Promise<SipLink> {
-  const socket = createSocket({ type: 'udp4', recvBufferSize: 1 << 20 });
+  const socket = createSocket({ type: isIPv6(host) ? 'udp6' : 'udp4', recvBufferSize: 1 << 20 });
   // Connected, so that an ICMP "port unreachable" is an error at once and not a minute's silence.
   socket.connect(port, host);
   try {
