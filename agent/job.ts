@@ -1,7 +1,7 @@
 import { voice } from '@livekit/agents';
 import { DisconnectReason, Room, RoomEvent } from '@livekit/rtc-node';
 import type { RemoteParticipant } from '@livekit/rtc-node';
-import { RoomServiceClient } from 'livekit-server-sdk';
+import { RoomServiceClient, TwirpError } from 'livekit-server-sdk';
 import type { Logger } from 'pino';
 import type { Reporter } from '../calls/reporter.ts';
 import type { Correlation, ReportBody } from '../calls/reports.ts';
@@ -286,9 +286,11 @@ class Job {
     const { name } = this.#info.room;
     if (ending.endReason !== 'room_deleted' && ending.endReason !== 'service_lost') {
       const rooms = new RoomServiceClient(url.replace(/^ws/, 'http'), apiKey, apiSecret);
-      await rooms
-        .deleteRoom(name)
-        .catch((error: unknown) => this.#log.warn({ err: error }, 'the room cannot be deleted'));
+      await rooms.deleteRoom(name).catch((error: unknown) => {
+        // It closes by itself when the last one leaves.
+        const isGone = error instanceof TwirpError && error.status === 404;
+        this.#log[isGone ? 'debug' : 'warn']({ err: error }, 'the room cannot be deleted');
+      });
     }
     await Promise.allSettled([
       this.#room.disconnect(),

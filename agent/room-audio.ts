@@ -26,9 +26,10 @@ export function publishVoice(room: Room, log: Logger): Speaker {
   });
   // Not ended with the call, which may fail before the track is there and has a farewell to say.
   const { signal } = new AbortController();
-  speaker
-    .start(signal)
-    .catch((error: unknown) => log.error({ err: error }, 'the voice track failed'));
+  speaker.start(signal).catch((error: unknown) => {
+    // A caller who hangs up while the agent comes in takes the room along.
+    log[room.isConnected ? 'error' : 'debug']({ err: error }, 'the voice track failed');
+  });
   return speaker;
 }
 
