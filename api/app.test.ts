@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
 import { mkdtemp, rm, stat } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import type { FastifyInstance } from 'fastify';
 import { SignJWT } from 'jose';
 import { AccessToken } from 'livekit-server-sdk';
@@ -117,6 +119,17 @@ const post = async (token: string, body: unknown) => {
 };
 
 const BODY = '{"event":"room_started","id":"EV_1","createdAt":"1795223165"}';
+
+test.each([
+  ['is none', 'HELLO\r\n\r\n', 400],
+  ['has too many headers', `GET / HTTP/1.1\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`, 431],
+])('a request that %s is answered with problem details, too', async (_what, request, status) => {
+  const socket = connect(Number(new URL(url).port), '127.0.0.1', () => socket.end(request));
+  const answer = await text(socket);
+  expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+  expect(answer).toContain('application/problem+json');
+  expect(JSON.parse(answer.split('\r\n\r\n')[1] ?? '')).toMatchObject({ status });
+});
 
 describe('webhooks', () => {
   test.each([

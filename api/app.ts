@@ -27,7 +27,7 @@ import { numberPlan } from './number-plan.ts';
 import { describeApi, describeProblems } from './openapi.ts';
 import { operatorRoutes } from './operator-routes.ts';
 import { Operator } from './operator.ts';
-import { ProblemError, answerUnreadable, answerWithProblems } from './problems.ts';
+import { ProblemError, answerUnparsed, answerUnreadable, answerWithProblems } from './problems.ts';
 import { reportsRoute } from './reports-route.ts';
 
 /** LiveKit, workers and ingress are known by their signatures and not limited. */
@@ -65,6 +65,7 @@ export async function createApp(deps: AppDeps): Promise<FastifyInstance> {
     forceCloseConnections: 'idle',
     bodyLimit: BODY_LIMIT_BYTES,
     frameworkErrors: answerUnreadable,
+    clientErrorHandler: answerUnparsed,
   });
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);

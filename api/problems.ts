@@ -1,4 +1,5 @@
 import { STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
 import { z } from 'zod';
@@ -29,6 +30,7 @@ export const PROBLEMS = {
 export type ProblemCode = keyof typeof PROBLEMS;
 
 const TYPE_PREFIX = 'urn:trunkline:problem:';
+const CONTENT_TYPE = 'application/problem+json';
 const CODES = Object.keys(PROBLEMS) as ProblemCode[];
 
 /** Problem details (RFC 9457): what every error of the API looks like. */
@@ -72,17 +74,40 @@ function sendProblem(
   status: number,
   { code, ...more }: Pick<Problem, 'detail' | 'errors' | 'sipCode'> & { code?: ProblemCode } = {},
 ): FastifyReply {
-  const problem: Problem = {
-    type: `${TYPE_PREFIX}${code ?? codeOf(status)}`,
-    title: STATUS_CODES[status] ?? 'Error',
-    status,
-    ...more,
-  };
   return reply
     .status(status)
-    .header('content-type', 'application/problem+json')
+    .header('content-type', CONTENT_TYPE)
     .serializer(JSON.stringify)
-    .send(problem);
+    .send(problemOf(status, code, more));
+}
+
+function problemOf(status: number, code = codeOf(status), more: Partial<Problem> = {}): Problem {
+  const type = `${TYPE_PREFIX}${code}`;
+  return { type, title: STATUS_CODES[status] ?? 'Error', status, ...more };
+}
+
+/** What Node's parser refuses (nodejs.org/api/http.html#event-clienterror): all else is a 400. */
+const UNPARSED: Readonly<Record<string, number>> = {
+  HPE_HEADER_OVERFLOW: 431,
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: 413,
+  ERR_HTTP_REQUEST_TIMEOUT: 408,
+};
+
+/** For what is no HTTP request that could be handled: one answer, then the end. */
+export function answerUnparsed(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (!socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const status = UNPARSED[error.code ?? ''] ?? 400;
+  const body = JSON.stringify(problemOf(status));
+  const head = [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+    `Content-Type: ${CONTENT_TYPE}`,
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    'Connection: close',
+  ];
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
 }
 
 /** For what Fastify refuses before it looks for a route. */
