@@ -34,6 +34,7 @@ describe('a call', () => {
     expect(ok.header('allow')).toBe('INVITE,ACK,CANCEL,BYE,OPTIONS,INFO');
     const answered = await test.report('leg.answered');
     expect(answered.data).toEqual({ codec: 'PCMA', ptime: 20, dtmf: 'rfc4733' });
+    await test.until(() => leg.statuses.length > 0);
     expect(leg.statuses).toEqual(['active']);
 
     call.next('BYE');
@@ -88,6 +89,23 @@ describe('a call', () => {
     expect(ended.data).toMatchObject({ endReason: 'cancelled', endedBy: 'caller', sipCode: 487 });
     await test.until(() => leg.closed !== undefined);
     expect(leg.closed).toEqual({ deleteRoom: true });
+  });
+
+  it('is greeted when its ACK has come, or a second later', async () => {
+    const { test, caller } = await start();
+    const call = caller.dial();
+    const leg = await test.leg();
+    leg.emit('agentReady');
+    await caller.status(200, 'INVITE');
+    await test.report('leg.answered');
+    expect(leg.statuses).toEqual([]);
+    await call.answered(); // the 200 is repeated
+    await test.until(() => leg.statuses.length > 0);
+
+    caller.dial();
+    const unacknowledged = await test.leg(1);
+    unacknowledged.emit('agentReady');
+    await test.until(() => unacknowledged.statuses.length > 0);
   });
 
   it('without an offer gets ours, and is live with the ACK', async () => {

@@ -22,7 +22,7 @@ import type { UserAgent } from './user-agent.ts';
 
 /** What the agent said last is still on its way to the caller when the room goes. */
 const LINGER_MS = 200;
-/** The apology starts without the ACK after this. */
+/** Longer than this nobody waits for the ACK to speak: it may be lost. */
 const ACK_WAIT_MS = 1_000;
 const DTMF_MS = 160;
 /** From the INVITE to the 200 it is half a second on an idle machine, more when others come too. */
@@ -281,6 +281,8 @@ export class Call {
 
   /** An agent that does not learn of the answer never greets: better an apology than silence. */
   async #announce(): Promise<void> {
+    await this.#listening();
+    if (this.#state !== 'answered') return;
     try {
       await this.#room.setActive();
     } catch (error) {
@@ -357,16 +359,20 @@ export class Call {
     this.#report({ type: 'leg.fallback', data: { reason, action: 'apology' } });
     // An agent that came now would talk into the apology.
     void this.#room.leave(true);
-    const acknowledged = this.#acknowledged.signal;
-    if (!acknowledged.aborted) {
-      await Promise.race([
-        once(acknowledged, 'abort'),
-        delay(ACK_WAIT_MS, undefined, { signal: this.#abort.signal, ref: false }),
-      ]).catch(() => undefined);
-    }
+    await this.#listening();
     const pcm = apologyFor(this.#options.identity.line.language);
     await play(pcm, (frame) => this.#media?.send(frame), this.#abort.signal);
     this.#end(ending);
+  }
+
+  /** Until the caller's ACK says that it has our 200: what comes before may go unheard. */
+  async #listening(): Promise<void> {
+    const acknowledged = this.#acknowledged.signal;
+    if (acknowledged.aborted) return;
+    await Promise.race([
+      once(acknowledged, 'abort'),
+      delay(ACK_WAIT_MS, undefined, { signal: this.#abort.signal, ref: false }),
+    ]).catch(() => undefined);
   }
 
   #end(ending: Ending): void {
