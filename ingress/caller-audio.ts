@@ -14,8 +14,8 @@ const CAPTURE_MS = 10;
 /** The only frame that an `AudioSource` without a queue takes. */
 const CAPTURE_SAMPLES = (SAMPLE_RATE * CAPTURE_MS) / 1_000;
 const SILENCE_INTERVAL = 20;
-/** Frames that rtc-node has not confirmed; more means that it is stuck, not busy. */
-const MAX_OUTSTANDING = 50;
+/** Frames, 2 s, that rtc-node has not confirmed; more means that it is stuck, not busy. */
+const MAX_OUTSTANDING = 200;
 /**
  * Opus, bit/s. From 72 kbit/s on libopus codes speech by CELT alone: 1.0 % of a core for each leg in
  * place of 2.1 % at 12 to 64 kbit/s, where SILK takes part.

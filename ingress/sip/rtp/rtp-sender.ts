@@ -10,7 +10,8 @@ const GRACE = 40;
 const MAX_BEHIND = 120;
 /** A backlog above this is shortened at the next silence, so that a burst leaves no delay. */
 const BACKLOG = 40 * SAMPLES_PER_MS;
-const MAX_BACKLOG = 200 * SAMPLES_PER_MS;
+/** A longer one loses its oldest. After a stall on a busy machine a caller wants the words, late. */
+const MAX_BACKLOG = 600 * SAMPLES_PER_MS;
 /** Peak below which a frame may be left out unheard: about -50 dBFS. */
 const QUIET = 100;
 /** Packets over which the sending clock is fitted to the arrivals. */
