@@ -2,8 +2,11 @@ import { writeFile } from 'node:fs/promises';
 import { encodeWav } from '../audio/wav.ts';
 import { SAMPLE_RATE } from './codec.ts';
 
-/** A rebase is due when packets come this far from where their timestamps put them, samples. */
-const MAX_SLIP = SAMPLE_RATE / 4;
+/**
+ * A rebase is due when packets come this far from where their timestamps put them, samples. Less
+ * may be this process: packets wait when it is busy, and the recording must not suffer.
+ */
+const MAX_SLIP = SAMPLE_RATE * 2;
 
 /** Both sides of a call on one time line that begins at the answer: left caller, right agent. */
 export interface StereoRecording {
