@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { voice } from '@livekit/agents';
 import { DisconnectReason, Room, RoomEvent } from '@livekit/rtc-node';
 import type { RemoteParticipant } from '@livekit/rtc-node';
@@ -58,6 +59,8 @@ const TERMINATION_GRACE_MS = 1_000;
 const CLOSE_TIMEOUT_MS = 2_000;
 const FAREWELL_TIMEOUT_MS = 10_000;
 const LEAVE_TIMEOUT_MS = 5_000;
+/** What was said last is still on its way to the caller, through a jitter buffer at the far end. */
+const LAST_WORDS_MS = 300;
 /** What a caller bears before they say "Hello?". */
 const REPLY_TIMEOUT_MS = 5_000;
 const MAX_MISSED_REPLIES = 2;
@@ -284,6 +287,7 @@ class Job {
   async #leave(ending: Ending): Promise<void> {
     const { url, apiKey, apiSecret } = this.#deps.config.livekit;
     const { name } = this.#info.room;
+    if (ending.farewell || ending.endedBy === 'agent') await delay(LAST_WORDS_MS);
     if (ending.endReason !== 'room_deleted' && ending.endReason !== 'service_lost') {
       const rooms = new RoomServiceClient(url.replace(/^ws/, 'http'), apiKey, apiSecret);
       await rooms.deleteRoom(name).catch((error: unknown) => {

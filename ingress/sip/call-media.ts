@@ -91,6 +91,11 @@ export class CallMedia {
     return sdp !== undefined && this.#negotiate(sdp) !== undefined;
   }
 
+  /** Audio of the agent's that is still to be sent, ms. */
+  get backlogMs(): number {
+    return this.#rtp.backlogMs;
+  }
+
   send(pcm: Int16Array): void {
     this.#rtp.send(pcm);
   }

@@ -212,7 +212,7 @@ export class Call {
     } else if (this.#state === 'answered' && reason === 'connection_lost') {
       this.#apologise('agent_lost', ending);
     } else if (this.#state === 'answered') {
-      setTimeout(() => this.#end(ending), LINGER_MS);
+      setTimeout(() => this.#end(ending), LINGER_MS + (this.#media?.backlogMs ?? 0));
     }
   }
 

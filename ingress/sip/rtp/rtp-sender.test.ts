@@ -129,8 +129,10 @@ test('of what comes in a burst after a stall of half a second nothing is lost', 
   say(1_000);
   now = 1_500;
   for (let i = 0; i < 25; i++) sender.push(new Int16Array(160).fill(5_000), now);
+  expect(sender.backlogMs).toBeGreaterThan(400);
   passTo(2_500);
   expect(sent.filter(loud)).toHaveLength(26);
+  expect(sender.backlogMs).toBe(0);
 });
 
 test('stopped, it is still, and goes on where the clock is', () => {

@@ -77,6 +77,11 @@ export class RtpSender {
     return (this.#due as number) + (expecting ? GRACE : 0);
   }
 
+  /** Audio that is still to be sent, ms. */
+  get backlogMs(): number {
+    return this.#queue.length / SAMPLES_PER_MS;
+  }
+
   set format(format: RtpSenderFormat) {
     this.#format = format;
   }

@@ -142,6 +142,11 @@ export class RtpSession {
     return this.#socket.address().port;
   }
 
+  /** Audio of the agent's that is still to be sent, ms. */
+  get backlogMs(): number {
+    return this.#sender.backlogMs;
+  }
+
   /** Queues the agent's audio: PCM16 mono 8 kHz of any length. */
   send(pcm: Int16Array): void {
     if (this.#closed !== undefined || !this.#sends) return;
