@@ -3,9 +3,17 @@ import { DIMENSIONS, type Features } from './features.ts';
 /** Speakers and clocks drift by a few per cent; more than this is other speech. */
 const SLOPE = 0.12;
 /** Frames by which both ends may differ besides. */
-const SLACK = 8;
+const SLACK = 12;
 /** Cost of staying on a frame while the other side moves on, dB: keeps paths straight. */
 const DETOUR = 0.75;
+/** First coefficient up to which a frame is silent. */
+const QUIET = 8;
+/** Silent frames that may be a stall: the line stood still, and speech goes on where it was. */
+const SHORTEST_STALL = 5;
+/** Frames before one that are the faint end of what conceals it. */
+const FADE = 2;
+/** Cost of a frame of a stall, dB. */
+const STALLED = 0.2;
 
 /** How well a template and what was heard lie over each other. */
 export interface Alignment {
@@ -41,18 +49,20 @@ export function align(
 ): Alignment | undefined {
   const rows = heard.length / DIMENSIONS;
   const columns = template.length / DIMENSIONS;
-  const band = Math.ceil(SLACK + SLOPE * rows);
-  if (rows === 0 || rows > columns + band) return undefined;
-  if (!openEnd && columns > rows + band) return undefined;
+  const stalled = findStalls(heard, rows);
+  const spoken = rows - stalled.reduce((sum, stall) => sum + stall, 0);
+  if (rows === 0 || spoken > columns + slackAt(spoken)) return undefined;
+  if (!openEnd && columns > rows + slackAt(rows)) return undefined;
   if (costs.length < rows * columns) {
     costs = new Float32Array(rows * columns);
     distances = new Float32Array(rows * columns);
   }
   costs.fill(Infinity, 0, rows * columns);
+  let moved = 0;
   for (let row = 0; row < rows; row++) {
-    const rowBand = SLACK + SLOPE * row;
-    const first = Math.max(0, Math.floor(row - rowBand));
-    const last = Math.min(columns - 1, Math.ceil(row + rowBand));
+    if (!stalled[row]) moved++;
+    const first = Math.max(0, moved - slackAt(moved));
+    const last = Math.min(columns - 1, row + slackAt(row));
     let lowest = Infinity;
     for (let column = first; column <= last; column++) {
       const at = row * columns + column;
@@ -62,7 +72,10 @@ export function align(
       if (row > 0 && column > 0) before = costs[at - columns - 1] as number;
       if (row > 0) before = Math.min(before, (costs[at - columns] as number) + DETOUR);
       if (column > 0) before = Math.min(before, (costs[at - 1] as number) + DETOUR);
-      const cost = before + local;
+      let cost = before + local;
+      if (row > 0 && stalled[row]) {
+        cost = Math.min(cost, (costs[at - columns] as number) + STALLED);
+      }
       costs[at] = cost;
       if (cost < lowest) lowest = cost;
     }
@@ -70,7 +83,7 @@ export function align(
     if (lowest > limit * (row + 1 + 2 * SLACK)) return undefined;
   }
   const end = openEnd ? bestEnd(rows, columns) : columns - 1;
-  return measurePath(rows, columns, end);
+  return measurePath(rows, columns, end, stalled);
 }
 
 function bestEnd(rows: number, columns: number): number {
@@ -86,18 +99,45 @@ function bestEnd(rows: number, columns: number): number {
   return best;
 }
 
-function measurePath(rows: number, columns: number, end: number): Alignment | undefined {
+function slackAt(frames: number): number {
+  return Math.ceil(SLACK + SLOPE * frames);
+}
+
+/** 1 for each frame in which the line may have stalled. */
+function findStalls(heard: Features, rows: number): Uint8Array {
+  const stalled = new Uint8Array(rows);
+  for (let row = 0, quiet = 0; row < rows; row++) {
+    quiet = (heard[row * DIMENSIONS] as number) <= QUIET ? quiet + 1 : 0;
+    if (quiet >= SHORTEST_STALL) stalled.fill(1, Math.max(0, row - quiet - FADE + 1), row + 1);
+  }
+  return stalled;
+}
+
+function measurePath(
+  rows: number,
+  columns: number,
+  end: number,
+  stalled: Uint8Array,
+): Alignment | undefined {
   let row = rows - 1;
   let column = end;
   if (!Number.isFinite(costs[row * columns + column])) return undefined;
   const path: number[] = [];
   for (;;) {
-    path.push(distances[row * columns + column] as number);
-    if (row === 0 && column === 0) break;
     const at = row * columns + column;
     const diagonal = row > 0 && column > 0 ? (costs[at - columns - 1] as number) : Infinity;
     const up = row > 0 ? (costs[at - columns] as number) + DETOUR : Infinity;
     const left = column > 0 ? (costs[at - 1] as number) + DETOUR : Infinity;
+    const local = distances[at] as number;
+    if (row > 0 && stalled[row]) {
+      const stay = (costs[at - columns] as number) + STALLED;
+      if (stay < Math.min(diagonal, up, left) + local) {
+        row--;
+        continue;
+      }
+    }
+    path.push(local);
+    if (row === 0 && column === 0) break;
     if (diagonal <= up && diagonal <= left) {
       row--;
       column--;

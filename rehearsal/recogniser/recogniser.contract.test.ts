@@ -82,6 +82,25 @@ describe('every phrase is recognised, none for another', () => {
   });
 });
 
+describe('a stall of the line within a phrase costs no word', () => {
+  const PLACES = [0.2, 0.35, 0.5, 0.65, 0.8];
+
+  test.each([200, 300])('%i ms of silence', (ms) => {
+    for (const place of PLACES) {
+      expect(misheard((pcm) => stall(pcm, place, ms, false))).toEqual([]);
+    }
+  });
+
+  test.each([200, 300])('%i ms, concealed at first', (ms) => {
+    for (const place of PLACES) expect(misheard((pcm) => stall(pcm, place, ms, true))).toEqual([]);
+  });
+
+  test('two of them, but in a single word', () => {
+    const twice = misheard((pcm) => stall(stall(pcm, 0.7, 200, true), 0.3, 250, true));
+    expect(twice.filter((line) => /^\S+ \S+ .*->/.test(line))).toEqual([]);
+  });
+});
+
 describe('damaged speech is unknown', () => {
   test.each<[string, Change]>([
     ['half of the packets silent', (pcm) => dropEverySecond(pcm)],
@@ -174,6 +193,19 @@ function conceal(pcm: Int16Array, share: number, random: () => number): Int16Arr
     if (random() < share) damaged.copyWithin(start, start - PACKET, start);
   }
   return damaged;
+}
+
+/** From `place` (0 to 1) on everything comes later by `ms`; meanwhile silence, or what conceals. */
+function stall(pcm: Int16Array, place: number, ms: number, concealed: boolean): Int16Array {
+  const at = Math.floor((pcm.length * place) / PACKET) * PACKET;
+  const pause = new Int16Array(ms * 8);
+  // As G.711 appendix I: what was last heard is repeated and fades within 60 ms.
+  const fade = concealed ? 3 * PACKET : 0;
+  for (let i = 0; i < fade; i++) {
+    const last = pcm[at - PACKET + (i % PACKET)] as number;
+    pause[i] = Math.round(last * (1 - i / fade));
+  }
+  return join16(pcm.subarray(0, at), pause, pcm.subarray(at));
 }
 
 function join16(...parts: Int16Array[]): Int16Array {
