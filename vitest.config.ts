@@ -1,6 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
-// One project after the other. Tests that mostly wait share the cores; ten calls at once need them.
+// One project after the other. Tests that mostly wait share the cores; those that judge what was
+// heard have them to themselves, one file after the other.
 export default defineConfig({
   test: {
     projects: [
@@ -29,7 +30,7 @@ export default defineConfig({
           name: 'e2e',
           sequence: { groupOrder: 2 },
           include: ['test/**/*.test.ts'],
-          exclude: ['**/*.contract.test.ts', '**/*.load.test.ts'],
+          exclude: ['**/*.contract.test.ts', '**/*.sound.test.ts'],
           maxWorkers: 3,
           testTimeout: 180_000,
           hookTimeout: 300_000,
@@ -37,9 +38,9 @@ export default defineConfig({
       },
       {
         test: {
-          name: 'load',
+          name: 'sound',
           sequence: { groupOrder: 3 },
-          include: ['test/**/*.load.test.ts'],
+          include: ['test/**/*.sound.test.ts'],
           fileParallelism: false,
           testTimeout: 180_000,
           hookTimeout: 300_000,

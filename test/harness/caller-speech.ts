@@ -1,4 +1,5 @@
 import { createRecogniser } from '../../rehearsal/recogniser/recogniser.ts';
+import type { Recogniser } from '../../rehearsal/recogniser/recogniser.ts';
 import type { Voice } from '../../rehearsal/voice/voice.ts';
 
 /** PCM16 mono at 8 kHz: what telephones speak. */
@@ -39,6 +40,24 @@ export async function hearAgent(
   heard: Int16Array,
   texts: readonly string[],
 ): Promise<string[]> {
+  const recogniser = await recogniserOf(voice, texts);
+  return utterances(heard).map((piece) => recogniser.recognise(piece, RATE).text);
+}
+
+/**
+ * Whether the last of what was heard is this text of the agent's, also when it came right after
+ * something else that it had cut short.
+ */
+export async function endsWith(voice: Voice, heard: Int16Array, text: string): Promise<boolean> {
+  const recogniser = await recogniserOf(voice, [text]);
+  const last = utterances(heard).at(-1) ?? new Int16Array();
+  for (let start = 0; start < last.length; start += 4 * FRAME) {
+    if (recogniser.recognise(last.subarray(start), RATE).text === text) return true;
+  }
+  return false;
+}
+
+async function recogniserOf(voice: Voice, texts: readonly string[]): Promise<Recogniser> {
   const speak = (text: string) => voice.speak(text, { speaker: 'agent', sampleRate: RATE });
   const phrases = await Promise.all(
     [...new Set(texts)].map(async (text) => {
@@ -48,8 +67,7 @@ export async function hearAgent(
       return [{ text, pcm: await speak(text) }, ...(rest ? [{ text, pcm: joined }] : [])];
     }),
   );
-  const recogniser = createRecogniser(phrases.flat());
-  return utterances(heard).map((piece) => recogniser.recognise(piece, RATE).text);
+  return createRecogniser(phrases.flat());
 }
 
 /** Speech, cut at pauses of 600 ms. */

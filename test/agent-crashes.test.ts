@@ -2,9 +2,9 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { phrasesFor } from '../agent/phrases.ts';
-import type { ProcessName } from '../cli/stack.ts';
 import { Voice } from '../rehearsal/voice/voice.ts';
 import { finalRecord, said } from './harness/call-records.ts';
+import { expectNextCallWorks, killAndWait, pidOf } from './harness/kill-process.ts';
 import { startCall } from './harness/simulated-caller.ts';
 import { useTestStack } from './harness/use-test-stack.ts';
 import { waitFor } from './harness/wait-for.ts';
@@ -24,7 +24,7 @@ test('kill -9 of the agent worker: its calls go on, and it comes back', async ()
   const from = '+12025550301';
   const call = startCall(stackOf(), voice, { from, say: WORDS });
   await call.heard(1);
-  await killAndWait('agent');
+  await killAndWait(stackOf(), 'agent');
   const { outcome, turns } = await call.result;
   expect({ outcome, missed: turns.some(({ missed }) => missed) }).toEqual({
     outcome: 'completed',
@@ -33,7 +33,7 @@ test('kill -9 of the agent worker: its calls go on, and it comes back', async ()
   const record = await finalRecord(stackOf(), from);
   expect(record).toMatchObject({ endedBy: 'caller', endReason: 'caller_hangup' });
   expect(said(record, 'caller').length).toBeGreaterThanOrEqual(2);
-  await expectNextCallWorks('+12025550302');
+  await expectNextCallWorks(stackOf(), voice, '+12025550302');
 });
 
 test('kill -9 of the process that holds the conversation: another one takes over', async () => {
@@ -52,7 +52,7 @@ test('kill -9 of the process that holds the conversation: another one takes over
   const types = record.timeline.map(({ type }) => type);
   expect(types.filter((type) => type === 'agent.started')).toHaveLength(2);
   expect(types).toContain('rescue.dispatched');
-  await expectNextCallWorks('+12025550304');
+  await expectNextCallWorks(stackOf(), voice, '+12025550304');
 });
 
 test('kill -9 of the worker and all its hosts: the caller is served again, or told', async () => {
@@ -61,7 +61,7 @@ test('kill -9 of the worker and all its hosts: the caller is served again, or to
   await call.heard(1);
   const supervised = stackOf().processes.get('agent');
   const { restarts = 0 } = supervised ?? {};
-  const worker = pidOf('agent');
+  const worker = pidOf(stackOf(), 'agent');
   for (const pid of [...childrenOf(worker), worker]) process.kill(pid, 'SIGKILL');
   const killedAt = Date.now();
   await Promise.race([call.heard(2).catch(() => undefined), call.result]);
@@ -79,63 +79,8 @@ test('kill -9 of the worker and all its hosts: the caller is served again, or to
     timeout: 30_000,
     what: 'the worker to be started again',
   });
-  await expectNextCallWorks('+12025550310');
+  await expectNextCallWorks(stackOf(), voice, '+12025550310');
 });
-
-test('kill -9 of the call service: callers notice nothing, the record is whole', async () => {
-  const from = '+12025550305';
-  const call = startCall(stackOf(), voice, { from, say: WORDS });
-  await call.heard(1);
-  await killAndWait('api');
-  expect((await call.result).turns.map(({ missed }) => missed)).toEqual([false, false]);
-  const record = await finalRecord(stackOf(), from, 90_000);
-  expect(record).toMatchObject({ endedBy: 'caller', endReason: 'caller_hangup' });
-  expect(said(record, 'caller').length).toBeGreaterThanOrEqual(2);
-  expect(said(record, 'agent').length).toBeGreaterThanOrEqual(3);
-  await expectNextCallWorks('+12025550306');
-});
-
-test('kill -9 of the SIP endpoint: the record ends and says why', async () => {
-  const from = '+12025550307';
-  const call = startCall(stackOf(), voice, { from, hangUpAfterMs: 60_000 });
-  await call.heard(1);
-  await killAndWait('ingress');
-  call.hangUp();
-  await call.result;
-  const record = await finalRecord(stackOf(), from, 90_000);
-  expect(record.endedBy).toBe('system');
-  expect(['service_lost', 'trunk_failure', 'media_timeout']).toContain(record.endReason);
-  await expectNextCallWorks('+12025550308');
-});
-
-function pidOf(name: ProcessName): number {
-  const pid = stackOf().processes.get(name)?.pid;
-  if (pid === undefined) throw new Error(`${name} does not run`);
-  return pid;
-}
-
-/** Resolves when the process runs again and is ready, and no other was hurt. */
-async function killAndWait(name: ProcessName): Promise<void> {
-  const others = [...stackOf().processes.values()].filter((other) => other.name !== name);
-  const before = others.map(({ pid }) => pid);
-  const supervised = stackOf().processes.get(name);
-  const { restarts = 0 } = supervised ?? {};
-  process.kill(pidOf(name), 'SIGKILL');
-  await waitFor(() => supervised?.restarts === restarts + 1 && supervised.state === 'ready', {
-    timeout: 30_000,
-    what: `${name} to be started again`,
-  });
-  expect(others.map(({ pid }) => pid)).toEqual(before);
-}
-
-async function expectNextCallWorks(from: string): Promise<void> {
-  const { outcome, turns } = await startCall(stackOf(), voice, { from, say: ['Hello.'] }).result;
-  expect({ outcome, missed: turns.map(({ missed }) => missed) }).toEqual({
-    outcome: 'completed',
-    missed: [false],
-  });
-  expect(await finalRecord(stackOf(), from)).toMatchObject({ endReason: 'caller_hangup' });
-}
 
 /** The host that has the only call. */
 function holderOfTheCall(): number {
