@@ -25,10 +25,10 @@ test('values are there at least once, in lists of few lengths', () => {
   );
 });
 
-test('lists of one statement have one length', () => {
+test('lists of one statement have one order and one length', () => {
   const lists = new Map([
-    ['a', [1, 2, 3]],
     ['b', [4]],
+    ['a', [1, 2, 3]],
   ]);
   expect(sameLength(lists)).toEqual([
     ['a', [1, 2, 3, 3]],

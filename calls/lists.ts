@@ -23,10 +23,12 @@ export function* valueLists<T>(values: readonly T[]): Generator<readonly T[]> {
   }
 }
 
-/** Lists by what they are lists of, all of one length, for one statement. */
+/** Lists by what they are lists of, in one order and of one length, for one statement. */
 export function sameLength<K, T>(lists: ReadonlyMap<K, readonly T[]>): readonly [K, T[]][] {
   const longest = Math.max(0, ...[...lists.values()].map((list) => list.length));
-  return [...lists].map(([name, list]) => [name, filled(list, filledLength(longest))]);
+  return [...lists]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, list]) => [name, filled(list, filledLength(longest))]);
 }
 
 function filledLength(length: number): number {
