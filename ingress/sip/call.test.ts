@@ -77,6 +77,21 @@ describe('a call', () => {
     await test.leg(cores);
   });
 
+  it('is not without an agent while it waits for its turn', async () => {
+    const cores = availableParallelism();
+    const rtpPorts = { from: 30_000, to: 30_001 + 2 * cores };
+    // Turns are over after 2 s: the last comes when the first have almost been given up.
+    const sip = { maxCalls: cores + 1, rtpPorts, answerTimeoutMs: 2_500 };
+    const { test, caller } = await start({ sip });
+    for (let calls = 0; calls <= cores; calls += 1) caller.dial();
+    const last = await test.leg(cores);
+    const apologies = () => test.reports.filter(({ type }) => type === 'leg.fallback').length;
+    await test.until(() => apologies() === cores);
+    last.emit('agentReady');
+    await test.report('leg.answered');
+    expect(apologies()).toBe(cores);
+  });
+
   it('is cancelled', async () => {
     const { test, caller } = await start();
     const call = caller.dial();

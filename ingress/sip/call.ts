@@ -171,15 +171,16 @@ export class Call {
       return;
     }
     this.#dialog.ring();
-    this.#answerTimer = setTimeout(() => {
-      this.#apologise('no_agent', NO_AGENT);
-    }, this.#options.config.sip.answerTimeoutMs);
     await this.#options.turns(() => this.#setUp());
   }
 
   /** Until it is answered, or will not be; one that takes long is stuck and keeps nobody waiting. */
   async #setUp(): Promise<void> {
     if (this.#state !== 'ringing') return;
+    // Who waits for their turn is not without an agent yet.
+    this.#answerTimer = setTimeout(() => {
+      this.#apologise('no_agent', NO_AGENT);
+    }, this.#options.config.sip.answerTimeoutMs);
     const limit = delay(TURN_MS, undefined, { signal: this.#settled.signal, ref: false });
     void this.#enterRoom();
     await limit.catch(() => undefined);
