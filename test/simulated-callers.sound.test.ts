@@ -10,6 +10,7 @@ import { finalRecord, said } from './harness/call-records.ts';
 import { RATE } from './harness/caller-speech.ts';
 import { expectUnderstood } from './harness/expect-understood.ts';
 import { useTestStack } from './harness/use-test-stack.ts';
+import { waitFor } from './harness/wait-for.ts';
 
 const CALL = fileURLToPath(new URL('../rehearsal/caller/main.ts', import.meta.url));
 const WORDS = ["I'd like to book a table.", 'For two people.'];
@@ -49,12 +50,20 @@ test('npm run call: a table is booked', async () => {
 
 test('ten calls at once: none lost, none silent', async () => {
   const callers = Array.from({ length: 10 }, (_, index) => `+1202555${String(200 + index)}0`);
+  const greeted = new Set<string>();
+  // Setting up ten calls takes all of a small machine: they talk when all have been answered.
+  const allGreeted = waitFor(() => greeted.size === callers.length, {
+    timeout: 60_000,
+    what: 'all callers to be greeted',
+  });
   const results = await Promise.all(
     callers.map((from) =>
       placeCall({
         to: `sip:+12025550199@${stackOf().sip}`,
         from,
         say: WORDS,
+        silentUntil: allGreeted,
+        onEvent: ({ type }) => type === 'reply' && greeted.add(from),
         voice: (text) => voice.speak(text, { speaker: 'caller', sampleRate: RATE }),
       }),
     ),

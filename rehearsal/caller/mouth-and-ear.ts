@@ -25,6 +25,7 @@ export interface MouthAndEarOptions {
   readonly hangUpAfterMs?: number | undefined;
   readonly gapMs?: number | undefined;
   readonly patienceMs?: number | undefined;
+  readonly silentUntil?: Promise<unknown> | undefined;
   readonly bargeInAfterMs?: number | undefined;
   readonly dtmf?: string | undefined;
 }
@@ -81,6 +82,10 @@ export function startMouthAndEar(options: MouthAndEarOptions): MouthAndEar {
     },
   });
 
+  let silent = options.silentUntil !== undefined;
+  const speakUp = (): void => void (silent = false);
+  void options.silentUntil?.then(speakUp, speakUp);
+
   const silence = codec.encode(new Int16Array(FRAME_SAMPLES));
   const hangUpAt = startedAt + (options.hangUpAfterMs ?? Infinity);
   const onFrame = (): void => {
@@ -97,7 +102,7 @@ export function startMouthAndEar(options: MouthAndEarOptions): MouthAndEar {
       return;
     }
     const thinking = pending.size > 0 && !conversation.talking && now - heardAt < THINK_MS;
-    const frame = pressing || thinking ? undefined : conversation.nextFrame(now);
+    const frame = pressing || thinking || silent ? undefined : conversation.nextFrame(now);
     rtp.sendAudio(frame?.payload ?? silence, frame?.first ?? false);
     recording?.said(codec.decode(frame?.payload ?? silence), now - startedAt);
   };

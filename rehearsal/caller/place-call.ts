@@ -37,6 +37,8 @@ export interface PlaceCallOptions {
   readonly gapMs?: number | undefined;
   /** The agent is given up for silent after so long. Default 10 s. */
   readonly patienceMs?: number | undefined;
+  /** The caller only listens until this has settled. */
+  readonly silentUntil?: Promise<unknown> | undefined;
   /** Speak into the agent's speech once it has lasted so long. */
   readonly bargeInAfterMs?: number | undefined;
   /** Keys pressed after the greeting, before the first phrase: `0-9*#A-D`. */
