@@ -11,7 +11,7 @@ import type { Entry } from './events.ts';
 /**
  * What a transaction knows of the ledger and changes in it (Fowler, Patterns of Enterprise
  * Application Architecture: Unit of Work). Every row is read once, what was changed is seen at
- * once, and `flush` writes it all: some twenty statements for a hundred events, not ten for each.
+ * once, and `flush` writes it all: statements are counted by batch, not by event.
  */
 export class UnitOfWork {
   readonly db: Kysely<LedgerSchema>;
