@@ -77,4 +77,5 @@ export function createBatcher<Request, Result>(
   };
 }
 
+/** By the global timer, which a test's clock drives; that of node:timers/promises is not. */
 const delay = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));

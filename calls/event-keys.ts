@@ -54,3 +54,8 @@ export function isNameOnly(event: CallEvent): boolean {
 export function isFounding(event: CallEvent): boolean {
   return isLegEvent(event) || event.type === 'call.found' || event.type === 'call.requested';
 }
+
+/** A key as one text, the same for the same key. */
+export function nameOf({ kind, key }: Key): string {
+  return `${kind} ${key}`;
+}

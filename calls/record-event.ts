@@ -90,10 +90,7 @@ async function settle(
       for (const entry of entries) scrub(unit, entry);
     }
     for (const { event } of moved ? entries : gained) unit.keys.add(id, callKeys(event));
-    const call = fold(
-      id,
-      entries.map(({ event }) => event),
-    );
+    const call = recordOf(id, entries);
     if (call !== undefined) unit.save(call, now);
   }
   for (const id of emptied) await unit.removeCall(id);
@@ -126,11 +123,12 @@ function scrub(unit: UnitOfWork, entry: Entry): void {
 }
 
 async function refold(unit: UnitOfWork, callId: string, fallback: Call): Promise<Call> {
-  const entries = await unit.events.ofCalls([callId]);
-  return (
-    fold(
-      callId,
-      entries.map(({ event }) => event),
-    ) ?? fallback
+  return recordOf(callId, await unit.events.ofCalls([callId])) ?? fallback;
+}
+
+function recordOf(callId: string, entries: readonly Entry[]): Call | undefined {
+  return fold(
+    callId,
+    entries.map(({ event }) => event),
   );
 }

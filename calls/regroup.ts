@@ -1,17 +1,10 @@
-import { lookupKeys } from './event-keys.ts';
+import { lookupKeys, nameOf } from './event-keys.ts';
 import type { CallEvent } from './events.ts';
 import { partition } from './partition.ts';
 import type { Key } from './schema.ts';
 import type { Entry } from './unit-of-work/events.ts';
+import { byArrival } from './unit-of-work/events.ts';
 import type { UnitOfWork } from './unit-of-work/unit-of-work.ts';
-
-/** An event and the call that it is in; `sealed`: of a record that is final. */
-interface Item {
-  readonly entry: Entry;
-  readonly event: CallEvent;
-  readonly callId: string | undefined;
-  readonly sealed: boolean;
-}
 
 /** Which calls are to be otherwise than they are. */
 export interface Regrouping {
@@ -45,7 +38,7 @@ export async function explore(unit: UnitOfWork, start: readonly Key[]): Promise<
   const open = new Set<string>();
   const sealed = new Set<string>();
   const orphans = new Set<Entry>();
-  const seen = new Map<string, Key>();
+  const seen = new Set<string>();
   let frontier = unseen(start, seen);
   while (frontier.length > 0) {
     const found = new Set((await unit.keys.find(frontier)).map(({ callId }) => callId));
@@ -69,49 +62,45 @@ export async function explore(unit: UnitOfWork, start: readonly Key[]): Promise<
  */
 export async function regroup(unit: UnitOfWork, event: CallEvent): Promise<Regrouping> {
   const { open, sealed, orphans } = await explore(unit, lookupKeys(event));
-  const founders = await unit.events.foundersOf([...sealed]);
-  const members = [...(await unit.events.ofCalls([...open])), ...orphans];
   const items = [
-    ...founders.map((one) => ({ ...itemOf(one), sealed: true })),
-    ...members.map(itemOf),
+    ...(await unit.events.foundersOf([...sealed])),
+    ...(await unit.events.ofCalls([...open])),
+    ...orphans,
   ];
+  const isSealed = ({ callId }: Entry) => callId !== undefined && sealed.has(callId);
   const { calls, rest } = partition(items);
 
-  const groups = new Map<string, Item[]>([...open].map((id) => [id, []]));
+  const groups = new Map<string, Entry[]>([...open].map((id) => [id, []]));
   const late: Regrouping['late'][number][] = [];
   const taken = new Set<string>();
   for (const { begunAt, founders, others } of calls) {
-    const final = founders.find((item) => item.sealed)?.callId;
+    const final = founders.find(isSealed)?.callId;
     const known = founders.flatMap(({ callId }) => callId ?? []).sort();
     const id = final ?? known.find((one) => !taken.has(one)) ?? unit.createCall(begunAt);
     taken.add(id);
     if (!groups.has(id)) groups.set(id, []);
-    for (const item of [...founders, ...others]) {
-      if (item.sealed) continue;
-      if (final === undefined) groups.get(id)?.push(item);
-      else if (item.callId === undefined) late.push({ callId: final, entry: item.entry });
-      else groups.get(item.callId)?.push(item);
+    for (const entry of [...founders, ...others]) {
+      if (isSealed(entry)) continue;
+      if (final === undefined) groups.get(id)?.push(entry);
+      else if (entry.callId === undefined) late.push({ callId: final, entry });
+      else groups.get(entry.callId)?.push(entry);
     }
   }
   // What only a room's name ties to a call goes with it while there is a reason for the call.
-  for (const item of rest) {
-    if (taken.has(item.callId ?? '')) groups.get(item.callId ?? '')?.push(item);
+  for (const entry of rest) {
+    if (taken.has(entry.callId ?? '')) groups.get(entry.callId ?? '')?.push(entry);
   }
 
   const changed = [...groups].flatMap(([id, group]) => {
     const gained = group.filter(({ callId }) => callId !== id).sort(byArrival);
-    const had = items.filter((item) => item.callId === id && !item.sealed).length;
+    const had = items.filter((item) => item.callId === id && !isSealed(item)).length;
     const lost = had > group.length - gained.length;
     return gained.length > 0 || lost ? [{ id, group, gained, lost }] : [];
   });
   return {
     calls: changed
       .filter(({ group }) => group.length > 0)
-      .map(({ id, group, gained }) => ({
-        id,
-        entries: group.map(({ entry }) => entry),
-        gained: gained.map(({ entry }) => entry),
-      })),
+      .map(({ id, group, gained }) => ({ id, entries: group, gained })),
     late,
     emptied: changed.filter(({ group }) => group.length === 0).map(({ id }) => id),
     moved: changed.some(({ lost }) => lost),
@@ -119,23 +108,12 @@ export async function regroup(unit: UnitOfWork, event: CallEvent): Promise<Regro
   };
 }
 
-const itemOf = (entry: Entry): Item => ({
-  entry,
-  event: entry.event,
-  callId: entry.callId,
-  sealed: false,
-});
-
-function byArrival(a: Item, b: Item): number {
-  return a.entry.position - b.entry.position;
-}
-
-function unseen(keys: readonly Key[], seen: Map<string, Key>): Key[] {
+function unseen(keys: readonly Key[], seen: Set<string>): Key[] {
   const fresh: Key[] = [];
   for (const key of keys) {
     // Rooms of one name are not one room.
-    if (key.kind === 'roomName' || seen.has(`${key.kind} ${key.key}`)) continue;
-    seen.set(`${key.kind} ${key.key}`, key);
+    if (key.kind === 'roomName' || seen.has(nameOf(key))) continue;
+    seen.add(nameOf(key));
     fresh.push(key);
   }
   return fresh;

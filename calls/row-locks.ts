@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Kysely } from 'kysely';
 import { sql } from 'kysely';
-import { lookupKeys, nameKeys } from './event-keys.ts';
+import { lookupKeys, nameKeys, nameOf } from './event-keys.ts';
 import type { CallEvent } from './events.ts';
 import { valueLists } from './lists.ts';
 import { explore } from './regroup.ts';
@@ -119,6 +119,6 @@ function numbersOf(keys: readonly Key[]): string[] {
 }
 
 /** An advisory lock is known by 64 bits: two keys may share one, and then only wait. */
-function numberOf({ kind, key }: Key): string {
-  return createHash('sha256').update(`${kind} ${key}`).digest().readBigInt64BE().toString();
+function numberOf(key: Key): string {
+  return createHash('sha256').update(nameOf(key)).digest().readBigInt64BE().toString();
 }

@@ -1,4 +1,5 @@
 import type { Kysely } from 'kysely';
+import { nameOf } from '../event-keys.ts';
 import { rowLists, sameLength, valueLists } from '../lists.ts';
 import type { CallKey, Key, LedgerSchema } from '../schema.ts';
 import { Groups } from './groups.ts';
@@ -108,8 +109,4 @@ export class CallKeys {
     const all = [...stored.filter(({ callId }) => !this.#cleared.has(callId)), ...added];
     return [...new Map(all.map((one) => [`${one.callId} ${nameOf(one)}`, one])).values()];
   }
-}
-
-export function nameOf({ kind, key }: Key): string {
-  return `${kind} ${key}`;
 }

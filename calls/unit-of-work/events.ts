@@ -1,11 +1,10 @@
 import type { Kysely } from 'kysely';
-import { idKeys, isNameOnly } from '../event-keys.ts';
+import { idKeys, isNameOnly, nameOf } from '../event-keys.ts';
 import type { CallEvent } from '../events.ts';
 import { rowLists, sameLength, valueLists } from '../lists.ts';
 import { FOUNDING_TYPES } from '../partition.ts';
 import type { EventRow, Key, LedgerSchema, NewEventRow } from '../schema.ts';
 import { ConflictError } from '../store-errors.ts';
-import { nameOf } from './call-keys.ts';
 import { Groups } from './groups.ts';
 
 type Db = Kysely<LedgerSchema>;
@@ -276,7 +275,7 @@ function unread(names: readonly string[], known: ReadonlySet<string>): string[] 
   return [...new Set(names)].filter((name) => !known.has(name));
 }
 
-function byArrival(a: Entry, b: Entry): number {
+export function byArrival(a: Entry, b: Entry): number {
   return a.position - b.position;
 }
 
