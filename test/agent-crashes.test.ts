@@ -1,12 +1,12 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { phrasesFor } from '../agent/phrases.ts';
-import { Voice } from '../rehearsal/voice/voice.ts';
 import { finalRecord, said } from './harness/call-records.ts';
 import { expectNextCallWorks, killAndWait, pidOf } from './harness/kill-process.ts';
 import { startCall } from './harness/simulated-caller.ts';
 import { useTestStack } from './harness/use-test-stack.ts';
+import { useVoice } from './harness/use-voice.ts';
 import { waitFor } from './harness/wait-for.ts';
 
 const stackOf = useTestStack();
@@ -14,15 +14,11 @@ const stackOf = useTestStack();
 const SERVED_AGAIN_MS = 10_000;
 const WORDS = ["I'd like to book a table.", 'For four people.'];
 
-let voice: Voice;
-beforeAll(() => {
-  voice = new Voice(stackOf().dataDir);
-});
-afterAll(() => voice.close());
+const voiceOf = useVoice(stackOf);
 
 test('kill -9 of the agent worker: its calls go on, and it comes back', async () => {
   const from = '+12025550301';
-  const call = startCall(stackOf(), voice, { from, say: WORDS });
+  const call = startCall(stackOf(), voiceOf(), { from, say: WORDS });
   await call.heard(1);
   await killAndWait(stackOf(), 'agent');
   const { outcome, turns } = await call.result;
@@ -33,12 +29,12 @@ test('kill -9 of the agent worker: its calls go on, and it comes back', async ()
   const record = await finalRecord(stackOf(), from);
   expect(record).toMatchObject({ endedBy: 'caller', endReason: 'caller_hangup' });
   expect(said(record, 'caller').length).toBeGreaterThanOrEqual(2);
-  await expectNextCallWorks(stackOf(), voice, '+12025550302');
+  await expectNextCallWorks(stackOf(), voiceOf(), '+12025550302');
 });
 
 test('kill -9 of the process that holds the conversation: another one takes over', async () => {
   const from = '+12025550303';
-  const call = startCall(stackOf(), voice, { from, hangUpAfterMs: 60_000 });
+  const call = startCall(stackOf(), voiceOf(), { from, hangUpAfterMs: 60_000 });
   await call.heard(1);
   process.kill(holderOfTheCall(), 'SIGKILL');
   const killedAt = performance.now();
@@ -52,12 +48,12 @@ test('kill -9 of the process that holds the conversation: another one takes over
   const types = record.timeline.map(({ type }) => type);
   expect(types.filter((type) => type === 'agent.started')).toHaveLength(2);
   expect(types).toContain('rescue.dispatched');
-  await expectNextCallWorks(stackOf(), voice, '+12025550304');
+  await expectNextCallWorks(stackOf(), voiceOf(), '+12025550304');
 });
 
 test('kill -9 of the worker and all its hosts: the caller is served again, or told', async () => {
   const from = '+12025550309';
-  const call = startCall(stackOf(), voice, { from, hangUpAfterMs: 60_000 });
+  const call = startCall(stackOf(), voiceOf(), { from, hangUpAfterMs: 60_000 });
   await call.heard(1);
   const supervised = stackOf().processes.get('agent');
   const { restarts = 0 } = supervised ?? {};
@@ -79,7 +75,7 @@ test('kill -9 of the worker and all its hosts: the caller is served again, or to
     timeout: 30_000,
     what: 'the worker to be started again',
   });
-  await expectNextCallWorks(stackOf(), voice, '+12025550310');
+  await expectNextCallWorks(stackOf(), voiceOf(), '+12025550310');
 });
 
 /** The host that has the only call. */

@@ -1,15 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { RoomServiceClient } from 'livekit-server-sdk';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { phrasesFor } from '../agent/phrases.ts';
 import { decodeWav } from '../rehearsal/audio/wav.ts';
 import { createRecogniser } from '../rehearsal/recogniser/recogniser.ts';
-import { Voice } from '../rehearsal/voice/voice.ts';
 import { callsFrom, said } from './harness/call-records.ts';
 import { RATE, utterances } from './harness/caller-speech.ts';
 import { recordedCall } from './harness/recorded-call.ts';
 import { useTestStack } from './harness/use-test-stack.ts';
+import { useVoice } from './harness/use-voice.ts';
 
 const stackOf = useTestStack({
   env: { TRUNKLINE_CONFIG: fileURLToPath(new URL('fixtures/impatient.yaml', import.meta.url)) },
@@ -25,14 +25,10 @@ const OPEN =
 /** The caller stays until the agent hangs up. */
 const STAY = { hangUpAfterMs: 100_000 };
 
-let voice: Voice | undefined;
-beforeAll(() => {
-  voice = new Voice(stackOf().dataDir);
-});
-afterAll(() => voice?.close());
+const voiceOf = useVoice(stackOf);
 
 const call = (options: Parameters<typeof recordedCall>[2]) =>
-  recordedCall(stackOf(), voice as Voice, options);
+  recordedCall(stackOf(), voiceOf(), options);
 
 // Two or three calls at once: more, and a small machine damages what is said. To tell what was heard
 // keeps this process busy, so that nobody speaks meanwhile.

@@ -1,6 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { Voice } from '../rehearsal/voice/voice.ts';
+import { beforeAll, expect, test } from 'vitest';
 import { finalRecord, said, turnsOf } from './harness/call-records.ts';
 import type { CallDetail } from './harness/call-records.ts';
 import { callWithBaresip } from './harness/call-with-baresip.ts';
@@ -8,6 +7,7 @@ import { callWithSipp } from './harness/call-with-sipp.ts';
 import { hearAgent, recordCaller } from './harness/caller-speech.ts';
 import { expectUnderstood } from './harness/expect-understood.ts';
 import { useTestStack } from './harness/use-test-stack.ts';
+import { useVoice } from './harness/use-voice.ts';
 
 const stackOf = useTestStack();
 
@@ -20,13 +20,11 @@ const SECONDS = 22;
 /** What the agent has said is still on its way to the caller, ms. */
 const LAST_WORDS_MS = 1_000;
 
-let voice: Voice;
+const voiceOf = useVoice(stackOf);
 let speech: Int16Array;
 beforeAll(async () => {
-  voice = new Voice(stackOf().dataDir);
-  speech = await recordCaller(voice, CUES, SECONDS);
+  speech = await recordCaller(voiceOf(), CUES, SECONDS);
 });
-afterAll(() => voice.close());
 
 test('baresip holds a conversation of two turns and hears the words of the agent', async () => {
   const from = '+12025550101';
@@ -42,7 +40,7 @@ test('baresip holds a conversation of two turns and hears the words of the agent
   const call = await finalRecord(stackOf(), from);
   expectConversation(call, { from, to: '+12025550199', line: 'anything' });
   const agent = said(call, 'agent');
-  expectUnderstood(await hearAgent(voice, heard, agent), agent);
+  expectUnderstood(await hearAgent(voiceOf(), heard, agent), agent);
 });
 
 test('sipp holds a conversation of two turns and hears the words of the agent', async () => {
@@ -57,7 +55,7 @@ test('sipp holds a conversation of two turns and hears the words of the agent', 
   const call = await finalRecord(stackOf(), from);
   expectConversation(call, { from, to: '+12025550198', line: 'anything' });
   const agent = said(call, 'agent');
-  expectUnderstood(await hearAgent(voice, heard, agent), agent);
+  expectUnderstood(await hearAgent(voiceOf(), heard, agent), agent);
 });
 
 test("an INVITE in Novofon's shape reaches the line of the number dialled", async () => {

@@ -1,14 +1,14 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { afterEach, beforeAll, expect, test } from 'vitest';
 import { phrasesFor } from '../agent/phrases.ts';
 import type { Failure, Service } from '../rehearsal/settings.ts';
-import { Voice } from '../rehearsal/voice/voice.ts';
 import { said } from './harness/call-records.ts';
 import type { CallDetail } from './harness/call-records.ts';
 import { recordedCall } from './harness/recorded-call.ts';
 import { useTestStack } from './harness/use-test-stack.ts';
+import { useVoice } from './harness/use-voice.ts';
 import { waitFor } from './harness/wait-for.ts';
 
 const stackOf = useTestStack({
@@ -26,9 +26,8 @@ const WHEN = 'For which day and time?';
 /** The caller stays until the agent hangs up. */
 const STAY = { hangUpAfterMs: 100_000 };
 
-let voice: Voice | undefined;
+const voiceOf = useVoice(stackOf);
 beforeAll(async () => {
-  voice = new Voice(stackOf().dataDir);
   // Synthesised while the worker starts, and there from then on, whatever fails.
   const folder = join(stackOf().dataDir, 'spoken-texts');
   const texts = Object.values(PHRASES).length + 1;
@@ -38,10 +37,9 @@ beforeAll(async () => {
   });
 });
 afterEach(() => change({ stt: null, llm: null, tts: null }));
-afterAll(() => voice?.close());
 
 const call = (options: Parameters<typeof recordedCall>[2]) =>
-  recordedCall(stackOf(), voice as Voice, options);
+  recordedCall(stackOf(), voiceOf(), options);
 
 async function change(failures: Partial<Record<Service, Partial<Failure> | null>>) {
   const settings = Object.entries(failures).map(([service, failure]) => [service, { failure }]);

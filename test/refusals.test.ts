@@ -1,10 +1,10 @@
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { Voice } from '../rehearsal/voice/voice.ts';
+import { expect, test } from 'vitest';
 import { callsFrom, finalRecord } from './harness/call-records.ts';
 import { callWithSipp } from './harness/call-with-sipp.ts';
 import { startCall } from './harness/simulated-caller.ts';
 import { useTestStack } from './harness/use-test-stack.ts';
+import { useVoice } from './harness/use-voice.ts';
 
 /** No agent worker: nobody will ever come. */
 const stackOf = useTestStack({
@@ -15,15 +15,11 @@ const stackOf = useTestStack({
   },
 });
 
-let voice: Voice;
-beforeAll(() => {
-  voice = new Voice(stackOf().dataDir);
-});
-afterAll(() => voice.close());
+const voiceOf = useVoice(stackOf);
 
 test('no agent: the caller hears an apology, and the record says no_agent', async () => {
   const from = '+12025550401';
-  const call = startCall(stackOf(), voice, {
+  const call = startCall(stackOf(), voiceOf(), {
     from,
     to: `sip:+12025550100@${stackOf().sip}`,
     hangUpAfterMs: 60_000,

@@ -2,15 +2,15 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import type { CallResult } from '../rehearsal/caller/call-events.ts';
 import { placeCall } from '../rehearsal/caller/place-call.ts';
-import { Voice } from '../rehearsal/voice/voice.ts';
 import { finalRecord, said } from './harness/call-records.ts';
 import { callsThatFit } from './harness/calls-that-fit.ts';
 import { RATE } from './harness/caller-speech.ts';
 import { expectUnderstood } from './harness/expect-understood.ts';
 import { useTestStack } from './harness/use-test-stack.ts';
+import { useVoice } from './harness/use-voice.ts';
 import { waitFor } from './harness/wait-for.ts';
 
 const CALL = fileURLToPath(new URL('../rehearsal/caller/main.ts', import.meta.url));
@@ -19,11 +19,7 @@ const WORDS = ["I'd like to book a table.", 'For two people.'];
 const CALLS = await callsThatFit(10);
 const stackOf = useTestStack({ env: { TRUNKLINE_MAX_CALLS: '12' } });
 
-let voice: Voice;
-beforeAll(() => {
-  voice = new Voice(stackOf().dataDir);
-});
-afterAll(() => voice.close());
+const voiceOf = useVoice(stackOf);
 
 test('npm run call: a table is booked', async () => {
   const { dataDir, sip } = stackOf();
@@ -68,7 +64,7 @@ test('ten calls at once, or as many as the machine can bear: none lost, none sil
         say: WORDS,
         silentUntil: allGreeted,
         onEvent: ({ type }) => type === 'reply' && greeted.add(from),
-        voice: (text) => voice.speak(text, { speaker: 'caller', sampleRate: RATE }),
+        voice: (text) => voiceOf().speak(text, { speaker: 'caller', sampleRate: RATE }),
       }),
     ),
   );
