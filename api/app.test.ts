@@ -370,6 +370,39 @@ describe('problems and keys', () => {
     );
   });
 
+  test('what needs no key writes and counts once, however often it is asked for', async () => {
+    const asked = { probe: 0, countOpen: 0, warnings: 0 };
+    const open = await createApp({
+      config: CONFIG,
+      apiKeys: [KEY],
+      log: pino({ level: 'warn' }, { write: () => (asked.warnings += 1) }),
+      ledger: {
+        ...ledger,
+        async probe() {
+          asked.probe += 1;
+          await ledger.probe();
+        },
+        async countOpen() {
+          asked.countOpen += 1;
+          return ledger.countOpen();
+        },
+      },
+    });
+    const forged = { method: 'POST', headers: { 'content-type': 'application/json' } } as const;
+    for (let n = 0; n < 100; n += 1) {
+      expect((await open.inject('/readyz')).statusCode).toBe(200);
+      expect((await open.inject('/metrics')).statusCode).toBe(200);
+      const webhook = { ...forged, url: '/webhooks/livekit', body: BODY };
+      expect((await open.inject(webhook)).statusCode).toBe(401);
+      // Its body is not even read.
+      const report = { ...forged, url: '/internal/v1/reports', body: '{' };
+      expect((await open.inject(report)).statusCode).toBe(401);
+    }
+    await open.close();
+    // Now and then, whatever the machine's speed; not each time.
+    for (const times of Object.values(asked)) expect(times).toBeLessThan(50);
+  });
+
   test('health, metrics and the API description need no key', async () => {
     await postWebhook(BODY);
     expect((await get('/healthz', '')).body).toEqual({ status: 'ok' });

@@ -27,7 +27,8 @@ import { numberPlan } from './number-plan.ts';
 import { describeApi, describeProblems } from './openapi.ts';
 import { operatorRoutes } from './operator-routes.ts';
 import { Operator } from './operator.ts';
-import { ProblemError, answerUnparsed, answerUnreadable, answerWithProblems } from './problems.ts';
+import { answerUnparsed, answerUnreadable, answerWithProblems, sendProblem } from './problems.ts';
+import { watchWrites } from './readiness.ts';
 import { reportsRoute } from './reports-route.ts';
 
 /** LiveKit, workers and ingress are known by their signatures and not limited. */
@@ -56,8 +57,9 @@ export interface AppDeps {
 
 /** The call service's HTTP, ready to listen. Throws on a missing key or secret. */
 export async function createApp(deps: AppDeps): Promise<FastifyInstance> {
-  const { config, ledger, log } = deps;
-  const metrics = deps.metrics ?? createMetrics(ledger);
+  const { config, log } = deps;
+  const metrics = deps.metrics ?? createMetrics(deps.ledger);
+  const { ledger, isWritable } = watchWrites({ ledger: deps.ledger, log });
   const app = fastify({
     loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true }),
@@ -101,13 +103,16 @@ export async function createApp(deps: AppDeps): Promise<FastifyInstance> {
     openapi: '/openapi.json',
     docs: '/docs',
   }));
-  app.get('/openapi.json', hide, async () => app.swagger());
+  let openapi: string | undefined;
+  app.get('/openapi.json', hide, async (_request, reply) => {
+    openapi ??= JSON.stringify(app.swagger());
+    return reply.type('application/json').send(openapi);
+  });
   app.get('/healthz', hide, async () => ({ status: 'ok' }));
-  app.get('/readyz', hide, async () => {
-    await ledger.probe().catch((error: unknown) => {
-      log.error({ err: error }, 'ledger cannot be written');
-      throw new ProblemError(503, 'The ledger cannot be written.', { cause: error });
-    });
+  app.get('/readyz', hide, async (_request, reply) => {
+    if (!(await isWritable())) {
+      return sendProblem(reply, 503, { detail: 'The ledger cannot be written.' });
+    }
     return { status: 'ready', livekit: metrics.livekit() };
   });
   app.get('/metrics', hide, async (_request, reply) => {

@@ -6,6 +6,8 @@ import type { LedgerMetrics } from './metered-ledger.ts';
 
 /** A commit on an SSD takes some ms; a second is trouble, s. */
 const LEDGER_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1, 2.5, 5];
+/** How often open calls are counted at most, ms. */
+const COUNT_KEPT_MS = 1_000;
 
 export interface Metrics extends WatchMetrics, LedgerMetrics {
   readonly registry: Registry;
@@ -49,14 +51,23 @@ export function createMetrics(ledger: Pick<Ledger, 'countOpen'>): Metrics {
     registers: [],
   });
   let livekit: ReturnType<Metrics['livekit']> = 'unknown';
+  let counted: { readonly at: number; readonly counts: ReturnType<typeof countNow> } | undefined;
+  // A database that is away has no figure; the others are told all the same.
+  const countNow = () => ledger.countOpen().catch(() => undefined);
+  /** Anybody may ask, however often. */
+  const countOpen = () => {
+    if (counted === undefined || performance.now() - counted.at > COUNT_KEPT_MS) {
+      counted = { at: performance.now(), counts: countNow() };
+    }
+    return counted.counts;
+  };
   const calls = new Gauge({
     name: 'trunkline_calls_open',
     help: 'Calls whose record is not sealed, by state',
     labelNames: ['state'],
     registers: [registry],
     async collect() {
-      // A database that is away has no figure; the others are told all the same.
-      const counts = await ledger.countOpen().catch(() => undefined);
+      const counts = await countOpen();
       calls.reset();
       if (counts === undefined) return;
       for (const state of CALL_STATES) calls.set({ state }, counts[state] ?? 0);

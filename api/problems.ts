@@ -69,7 +69,7 @@ export class ProblemError extends Error {
   }
 }
 
-function sendProblem(
+export function sendProblem(
   reply: FastifyReply,
   status: number,
   { code, ...more }: Pick<Problem, 'detail' | 'errors' | 'sipCode'> & { code?: ProblemCode } = {},

@@ -1,4 +1,4 @@
-import type { FastifyPluginAsync } from 'fastify';
+import type { FastifyBaseLogger, FastifyPluginAsync } from 'fastify';
 import type { Ledger } from '../calls/ledger.ts';
 import { fromLiveKit } from './from-livekit.ts';
 import type { NumberPlan } from './from-livekit.ts';
@@ -8,6 +8,8 @@ import { createWebhookVerifier } from './verify-webhook.ts';
 /** LiveKit's largest events (rooms with metadata) are some 10 kB. */
 const BODY_LIMIT_BYTES = 256 * 1024;
 const RETRY_AFTER_SECONDS = 1;
+/** Whoever forges webhooks decides how many there are, and shall not fill the log: one line, ms. */
+const FORGERIES_LOGGED_EVERY_MS = 10_000;
 
 export interface ReceiverOptions {
   readonly apiKey: string;
@@ -31,6 +33,17 @@ function refuse(statusCode: number, message: string, cause?: unknown): Error {
 export function livekitWebhooks(options: ReceiverOptions): FastifyPluginAsync {
   const { ledger, plan, onEvent } = options;
   const verify = createWebhookVerifier(options.apiKey, options.apiSecret);
+  let forged = 0;
+  let loggedAt = -Infinity;
+
+  function logForgery(log: FastifyBaseLogger, error: unknown): void {
+    forged += 1;
+    const now = performance.now();
+    if (now - loggedAt < FORGERIES_LOGGED_EVERY_MS) return;
+    log.warn({ err: error, count: forged }, 'webhooks were not signed by LiveKit');
+    loggedAt = now;
+    forged = 0;
+  }
 
   return async (app) => {
     app.removeAllContentTypeParsers();
@@ -45,7 +58,7 @@ export function livekitWebhooks(options: ReceiverOptions): FastifyPluginAsync {
       const receivedAt = new Date();
       const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
       await verify(body, request.headers.authorization).catch((error: unknown) => {
-        request.log.warn({ err: error }, 'webhook was not signed by LiveKit');
+        logForgery(request.log, error);
         throw refuse(401, 'The signature is missing or wrong.', error);
       });
       const parsed = LiveKitWebhook.safeParse(parseJson(body));
