@@ -1,5 +1,3 @@
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { initializeLogger, llm, stt, type tts } from '@livekit/agents';
 import * as deepgram from '@livekit/agents-plugin-deepgram';
 import * as openai from '@livekit/agents-plugin-openai';
@@ -11,6 +9,7 @@ import { createRehearsal, type Rehearsal } from './server.ts';
 import { SettingsPatch } from './settings.ts';
 import { Voice } from './voice/voice.ts';
 import { loadPhraseBook } from './recogniser/load-phrase-book.ts';
+import { TESTS_DATA_DIR } from './voice/fixtures/tests-data-dir.ts';
 
 const QUICK = { stt: { delayMs: 0 }, llm: { delayMs: 0 }, tts: { delayMs: 0 } };
 const RATE = 16_000;
@@ -20,7 +19,7 @@ let voice: Voice;
 
 beforeAll(async () => {
   initializeLogger({ pretty: false, level: 'silent' });
-  const dataDir = join(tmpdir(), 'trunkline-test');
+  const dataDir = TESTS_DATA_DIR;
   voice = new Voice(dataDir);
   rehearsal = await createRehearsal({ host: '127.0.0.1', port: 0, dataDir, settings: QUICK });
 });

@@ -1,5 +1,3 @@
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { initializeLogger, stt, tts } from '@livekit/agents';
 import { AudioFrame } from '@livekit/rtc-node';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
@@ -11,6 +9,7 @@ import { SettingsPatch } from '../rehearsal/settings.ts';
 import type { Service } from '../rehearsal/settings.ts';
 import { Voice } from '../rehearsal/voice/voice.ts';
 import { waitFor } from './harness/wait-for.ts';
+import { TESTS_DATA_DIR } from '../rehearsal/voice/fixtures/tests-data-dir.ts';
 
 const BOOK = "I'd like to book a table.";
 const FOUR = 'For four people.';
@@ -26,7 +25,7 @@ const toClose: (() => unknown)[] = [];
 
 beforeAll(async () => {
   initializeLogger({ pretty: false, level: 'silent' });
-  const dataDir = join(tmpdir(), 'trunkline-test');
+  const dataDir = TESTS_DATA_DIR;
   voice = new Voice(dataDir);
   rehearsal = await createRehearsal({ host: '127.0.0.1', port: 0, dataDir });
 });

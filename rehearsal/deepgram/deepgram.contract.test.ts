@@ -1,6 +1,4 @@
 import { once } from 'node:events';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import { encodeMulaw } from '../audio/g711.ts';
@@ -8,6 +6,7 @@ import { loadPhraseBook } from '../recogniser/load-phrase-book.ts';
 import { createRehearsal, type Rehearsal } from '../server.ts';
 import { SettingsPatch } from '../settings.ts';
 import { Voice } from '../voice/voice.ts';
+import { TESTS_DATA_DIR } from '../voice/fixtures/tests-data-dir.ts';
 
 const IDLE_MS = 400;
 const KEY = { headers: { authorization: 'Token rehearsal' } };
@@ -18,7 +17,7 @@ let voice: Voice;
 let sockets: WebSocket[] = [];
 
 beforeAll(async () => {
-  const dataDir = join(tmpdir(), 'trunkline-test');
+  const dataDir = TESTS_DATA_DIR;
   voice = new Voice(dataDir);
   rehearsal = await createRehearsal({
     host: '127.0.0.1',

@@ -8,5 +8,9 @@ declare module '@echogarden/espeak-ng-emscripten' {
     /** Calls back synchronously, chunk by chunk; answer true to stop. */
     synthesize(text: string, onAudio: (audio: Int16Array | null) => boolean): void;
   }
-  export default function load(): Promise<{ eSpeakNGWorker: new () => EspeakWorker }>;
+  export default function load(): Promise<{
+    readonly eSpeakNGWorker: new () => EspeakWorker;
+    /** All of its memory; another object after the memory has grown. */
+    readonly HEAPU8: Uint8Array;
+  }>;
 }

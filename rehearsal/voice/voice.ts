@@ -19,7 +19,7 @@ const WORDS_PER_MINUTE = 165;
 /** Between two sentences, seconds. */
 const SENTENCE_GAP = 0.28;
 /** Change when renderings change, so that old cached ones are not used. */
-const CACHE_VERSION = 1;
+const CACHE_VERSION = 2;
 /** About 10 minutes of speech. */
 const MEMORY_LIMIT_BYTES = 64 * 1024 * 1024;
 

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { startStack } from '../../cli/stack.ts';
 import type { ProcessName, Stack } from '../../cli/stack.ts';
 import { findStackPorts } from '../../cli/stack-ports.ts';
+import { TESTS_DATA_DIR } from '../../rehearsal/voice/fixtures/tests-data-dir.ts';
 
 const TAIL_LINES = 40;
 
@@ -74,9 +75,9 @@ export async function startTestStack(options: TestStackOptions = {}): Promise<Te
   };
 }
 
-/** Rendering the phrase book takes seconds: every stack of this machine's tests shares the result. */
+/** Rendering the phrase book takes seconds: every stack of this clone's tests shares the result. */
 export function shareVoices(dataDir: string): void {
-  const voices = join(tmpdir(), 'trunkline-test-voices');
+  const voices = join(TESTS_DATA_DIR, 'rehearsal-voice');
   mkdirSync(voices, { recursive: true });
   symlinkSync(voices, join(dataDir, 'rehearsal-voice'));
 }
