@@ -103,7 +103,11 @@ export const ReportBody = z.discriminatedUnion('type', [
   }),
   z.object({ type: z.literal('leg.held'), data: z.object({}) }),
   z.object({ type: z.literal('leg.resumed'), data: z.object({}) }),
-  z.object({ type: z.literal('leg.dtmf'), data: z.object({ digit: z.string().length(1) }) }),
+  /** The caller pressed a key; which, only where the line records digits: it may be of a PIN. */
+  z.object({
+    type: z.literal('leg.dtmf'),
+    data: z.object({ digit: z.string().length(1).optional() }),
+  }),
   /** The ingress speaks to the caller itself because no agent does. */
   z.object({
     type: z.literal('leg.fallback'),

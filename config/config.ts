@@ -131,6 +131,10 @@ export interface Line {
   /** BCP 47, e.g. `en`, `ru`. */
   readonly language: string;
   readonly agent: AgentProfile;
+  /** IANA's name of the zone that "tomorrow at eight" is meant in, e.g. `Europe/Berlin`. */
+  readonly timeZone: string;
+  /** Whether the keys that a caller presses stand on the timeline, or only that one was pressed. */
+  readonly recordDigits: boolean;
   /** Who serves a caller whom no agent of ours does; undefined: the caller is told, or released. */
   readonly fallback?: Fallback | undefined;
 }

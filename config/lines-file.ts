@@ -124,6 +124,11 @@ const Fallback = z
     error: 'should have agent, number or both',
   });
 
+/** Of the machine: the environment variable TZ, else /etc/localtime. */
+const machineTimeZone = new Intl.DateTimeFormat().resolvedOptions().timeZone;
+/** ICU answers with no zone, or with `Etc/Unknown`, where TZ is set to none that it knows. */
+const OWN_TIME_ZONE = isTimeZone(machineTimeZone) ? machineTimeZone : 'UTC';
+
 const LineSection = z.strictObject(
   {
     numbers: z
@@ -133,9 +138,14 @@ const LineSection = z.strictObject(
       error: 'should be a language tag of BCP 47, such as en or pt-BR',
     }),
     agent: text('the name of an agent under agents'),
+    timeZone: z
+      .string(shouldBe('a time zone, such as Europe/Berlin'))
+      .refine(isTimeZone, { error: 'should be a time zone of IANA, such as Europe/Berlin' })
+      .default(OWN_TIME_ZONE),
+    recordDigits: flag().default(false),
     fallback: Fallback.optional(),
   },
-  shouldBe('a line: numbers, language, agent and, as wanted, fallback'),
+  shouldBe('a line: numbers, language, agent and, as wanted, timeZone, recordDigits, fallback'),
 );
 
 export const LinesFile = z.strictObject(
@@ -153,6 +163,14 @@ export type LinesFile = z.infer<typeof LinesFile>;
 function isLanguage(tag: string): boolean {
   try {
     return Intl.getCanonicalLocales(tag).length === 1;
+  } catch {
+    return false;
+  }
+}
+
+function isTimeZone(zone: string | undefined): boolean {
+  try {
+    return zone !== undefined && new Intl.DateTimeFormat('en', { timeZone: zone }) !== undefined;
   } catch {
     return false;
   }

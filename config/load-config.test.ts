@@ -287,8 +287,22 @@ lines:
         '  config/lines.yaml:14:5: lines.main.language should be a language tag of BCP 47, such as en or pt-BR.',
         '  config/lines.yaml:15:5: lines.main.agent names an agent that is not under agents. Did you mean "desk"?',
         '  config/lines.yaml:21:15: lines.third.numbers[0] is a number of other already: keep one.',
-        '  config/lines.yaml:24:5: lines.third.color is not a setting. Known here: numbers, language, agent, fallback.',
+        '  config/lines.yaml:24:5: lines.third.color is not a setting. Known here: numbers, language, agent, timeZone, recordDigits, fallback.',
       ].toSorted(),
+    );
+  });
+
+  test("a line's time is the machine's unless it says where it is; digits are not recorded", () => {
+    const withZone = (zone: string) =>
+      write('config/lines.yaml', MINIMAL.replace('agent: desk }', `agent: desk, ${zone} }`));
+    write('config/lines.yaml', MINIMAL);
+    const { timeZone } = new Intl.DateTimeFormat().resolvedOptions();
+    expect(load().lines[0]).toMatchObject({ timeZone, recordDigits: false });
+    withZone('timeZone: Asia/Yekaterinburg, recordDigits: true');
+    expect(load().lines[0]).toMatchObject({ timeZone: 'Asia/Yekaterinburg', recordDigits: true });
+    withZone('timeZone: Mars/Olympus');
+    expect(problemsOf().join()).toContain(
+      'lines.main.timeZone should be a time zone of IANA, such as Europe/Berlin.',
     );
   });
 

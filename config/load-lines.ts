@@ -59,9 +59,8 @@ export function loadLines(path: string, cwd: string, problems: Problem[]): Loade
   }
   const lines: Line[] = [];
   for (const [name, section] of Object.entries(parsed.data.lines)) {
-    const { numbers, language, fallback } = section;
     const agent = agents.get(section.agent);
-    if (agent !== undefined) lines.push({ name, numbers, language, agent, fallback });
+    if (agent !== undefined) lines.push({ name, ...section, agent });
   }
   return { lines, ...trunkOf(parsed.data.trunk) };
 }

@@ -335,7 +335,8 @@ export class Call {
   #onDtmf(digit: string): void {
     if (this.#state !== 'answered') return;
     this.#room.sendDtmf(digit);
-    this.#report({ type: 'leg.dtmf', data: { digit } });
+    const { recordDigits } = this.#options.identity.line;
+    this.#report({ type: 'leg.dtmf', data: recordDigits ? { digit } : {} });
   }
 
   #sendDtmf(digit: string): void {
