@@ -169,8 +169,10 @@ function isLanguage(tag: string): boolean {
 }
 
 function isTimeZone(zone: string | undefined): boolean {
+  if (zone === undefined) return false;
   try {
-    return zone !== undefined && new Intl.DateTimeFormat('en', { timeZone: zone }) !== undefined;
+    new Intl.DateTimeFormat('en', { timeZone: zone }).format();
+    return true;
   } catch {
     return false;
   }
