@@ -26,7 +26,7 @@ export class RunningJobs {
 
   constructor(dataDir: string) {
     this.#dir = join(dataDir, 'worker-jobs');
-    mkdirSync(this.#dir, { recursive: true });
+    mkdirSync(this.#dir, { recursive: true, mode: 0o700 });
   }
 
   /** By the process that holds the call. */

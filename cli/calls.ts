@@ -1,14 +1,24 @@
-import { parseArgs } from 'node:util';
+import { CALL_STATES } from '../calls/call.ts';
 import { TrunklineError, createClient } from '../client/index.ts';
 import type { Call, CallDetail, StreamedEvent, TrunklineClient } from '../client/index.ts';
 import { loadConfig } from '../config/load-config.ts';
 import { localApiKey } from '../config/local-api-key.ts';
+import { readArguments, readCount, UsageError } from './read-arguments.ts';
 
-const USAGE = `trunkline calls [list]       [--state <state>] [--line <line>] [--limit <n>] [--json]
-trunkline calls show <id>    [--json]
-trunkline calls watch        [--types call.*] [--line <line>] [--json]
+const USAGE = `What is on record of calls, and what happens to them.
 
-All take --url and --key of a call service; without them: the configured one.`;
+  trunkline calls [list]       newest first
+      --state <state>          ${CALL_STATES.join(', ')}
+      --line <line>
+      --limit <n>              default 20
+  trunkline calls show <id>    one call: its timeline and what was said
+  trunkline calls watch        what happens, as it happens
+      --types <types>          between commas, default all: call.*
+      --line <line>
+
+  --json                       one JSON object per line
+  --url <url>, --key <key>     of another call service; without them: the configured one.
+                               Other users of this machine can see a key that is typed here.`;
 
 const DEFAULT_LIMIT = '20';
 
@@ -24,31 +34,36 @@ export interface CallsCommand {
   readonly signal?: AbortSignal;
 }
 
-/** `trunkline calls …`: reads the record over the REST API. The exit code. */
+/**
+ * `trunkline calls …`: reads the record over the REST API. The exit code.
+ * @throws {UsageError}
+ */
 export async function callsCommand(command: CallsCommand): Promise<number> {
   const { say, print } = command;
-  const parsed = parse(command.args);
-  if (parsed === undefined) {
-    say(USAGE);
-    return 2;
+  const { values, positionals } = readArguments(command.args, OPTIONS, 2);
+  if (values.help) {
+    print(USAGE);
+    return 0;
   }
-  const { values, positionals } = parsed;
   const [action = 'list', id] = positionals;
   const write = <T>(value: T, line: (value: T) => string) =>
     print(values.json ? JSON.stringify(value) : line(value));
+  const client = () => connect(command, values.url, values.key);
   try {
-    const client = connect(command, values.url, values.key);
     switch (action) {
-      case 'list':
-        await list(client, values, (call) => write(call, callLine));
+      case 'list': {
+        const filter = { state: readState(values.state), line: values.line };
+        const limit = readCount('limit', values.limit);
+        await list(client(), filter, limit, (call) => write(call, callLine));
         return 0;
+      }
       case 'show':
-        if (id === undefined) break;
-        write(await client.calls.get(id), callPage);
+        if (id === undefined) throw new UsageError('show takes the id of a call, call_….');
+        write(await client().calls.get(id), callPage);
         return 0;
       case 'watch': {
         const { types, line } = values;
-        const events = client.events({
+        const events = client().events({
           ...(types !== undefined && { types: types.split(',') }),
           ...(line !== undefined && { line }),
           ...(command.signal && { signal: command.signal }),
@@ -58,34 +73,31 @@ export async function callsCommand(command: CallsCommand): Promise<number> {
         return 0;
       }
       default:
+        throw new UsageError(`There is no "${action}"; there is: list, show, watch.`);
     }
   } catch (error) {
+    if (error instanceof UsageError) throw error;
     say(explain(error));
     return 1;
   }
-  say(USAGE);
-  return 2;
 }
 
-function parse(args: readonly string[]) {
-  const text = { type: 'string' } as const;
-  try {
-    return parseArgs({
-      args: [...args],
-      allowPositionals: true,
-      options: {
-        url: text,
-        key: text,
-        state: text,
-        line: text,
-        types: text,
-        limit: { ...text, default: DEFAULT_LIMIT },
-        json: { type: 'boolean', default: false },
-      },
-    });
-  } catch {
-    return undefined;
-  }
+const text = { type: 'string' } as const;
+const OPTIONS = {
+  url: text,
+  key: text,
+  state: text,
+  line: text,
+  types: text,
+  limit: { ...text, default: DEFAULT_LIMIT },
+  json: { type: 'boolean', default: false },
+  help: { type: 'boolean', short: 'h', default: false },
+} as const;
+
+function readState(given: string | undefined): Call['state'] | undefined {
+  const state = CALL_STATES.find((one) => one === given);
+  if (given === undefined || state !== undefined) return state;
+  throw new UsageError(`--state is one of ${CALL_STATES.join(', ')}, not "${given}".`);
 }
 
 function connect({ env, cwd }: CallsCommand, url?: string, key?: string): TrunklineClient {
@@ -99,15 +111,15 @@ function connect({ env, cwd }: CallsCommand, url?: string, key?: string): Trunkl
 
 async function list(
   client: TrunklineClient,
-  { state, line, limit }: { state?: string | undefined; line?: string | undefined; limit: string },
+  filter: { readonly state: Call['state'] | undefined; readonly line: string | undefined },
+  limit: number,
   show: (call: Call) => void,
 ): Promise<void> {
-  let left = Number(limit);
-  const filter = { state: state as Call['state'] | undefined, line };
+  let left = limit;
   for await (const call of client.calls.all({ ...filter, limit: Math.min(left, 200) })) {
     show(call);
     left -= 1;
-    if (left <= 0) return;
+    if (left === 0) return;
   }
 }
 

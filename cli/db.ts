@@ -2,37 +2,57 @@ import { createReadStream, createWriteStream, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { parseArgs } from 'node:util';
 import { DumpError, dumpLedger, restoreLedger } from '../calls/dump.ts';
 import { connectPostgres } from '../calls/postgres-ledger.ts';
 import { connectSqlite } from '../calls/sqlite-ledger.ts';
 import { loadConfig } from '../config/load-config.ts';
+import { readArguments, UsageError } from './read-arguments.ts';
 
-const USAGE = `trunkline db export [--to <file>] [--database <url or file>]
-trunkline db import [--from <file>] [--database <url or file>]
+const USAGE = `Moves a ledger from one database to another.
+
+  trunkline db export [--to <file>] [--database <url or file>]
+  trunkline db import [--from <file>] [--database <url or file>]
 
 export writes all that the ledger holds as lines of JSON, as it is at one moment; import takes that
 into an empty database, whole or not at all. Without a file: stdout and stdin. Without --database:
-the configured one (DATABASE_URL, or the SQLite file in the data folder).
+the configured one (DATABASE_URL, or the SQLite file in the data folder). Other users of this
+machine can see what is typed here: let PGPASSWORD or ~/.pgpass have the password.
 
 From SQLite to PostgreSQL, with the call service stopped:
-  trunkline db export | trunkline db import --database postgresql://…
-`;
+  npm run --silent trunkline -- db export --to ledger.ndjson
+  npm run --silent trunkline -- db import --from ledger.ndjson --database postgresql://…`;
 
 export interface DbCommand {
   readonly args: readonly string[];
   readonly env: NodeJS.ProcessEnv;
   readonly cwd: string;
+  /** For the person at the terminal. */
   readonly say: (line: string) => void;
 }
 
-/** `trunkline db …`: moves a ledger from one database to another. The exit code. */
+/**
+ * `trunkline db …`: moves a ledger from one database to another. The exit code.
+ * @throws {UsageError}
+ */
 export async function dbCommand({ args, env, cwd, say }: DbCommand): Promise<number> {
-  const [action, ...rest] = args;
-  const options = parse(rest);
-  if (options === undefined || (action !== 'export' && action !== 'import')) {
+  const { values: options, positionals } = readArguments(args, OPTIONS, 1);
+  if (options.help) {
     say(USAGE);
-    return 2;
+    return 0;
+  }
+  const [action] = positionals;
+  if (action !== 'export' && action !== 'import') {
+    throw new UsageError(
+      action === undefined
+        ? 'export or import?'
+        : `There is no "${action}"; there is: export, import.`,
+    );
+  }
+  const other = action === 'export' ? 'from' : 'to';
+  if (options[other] !== undefined) {
+    throw new UsageError(
+      `${action} takes --${action === 'export' ? 'to' : 'from'}, not --${other}.`,
+    );
   }
   const database = options.database ?? configured(env, cwd);
   const isUrl = /^postgres(?:ql)?:/.test(database);
@@ -66,14 +86,13 @@ export async function dbCommand({ args, env, cwd, say }: DbCommand): Promise<num
   }
 }
 
-function parse(args: readonly string[]) {
-  try {
-    const text = { type: 'string' } as const;
-    return parseArgs({ args: [...args], options: { to: text, from: text, database: text } }).values;
-  } catch {
-    return undefined;
-  }
-}
+const text = { type: 'string' } as const;
+const OPTIONS = {
+  to: text,
+  from: text,
+  database: text,
+  help: { type: 'boolean', short: 'h', default: false },
+} as const;
 
 function configured(env: NodeJS.ProcessEnv, cwd: string): string {
   const config = loadConfig({ env, cwd });

@@ -12,7 +12,8 @@ export interface LogFile {
 }
 
 export function openLogFile(path: string): LogFile {
-  mkdirSync(dirname(path), { recursive: true });
+  // Who calls, and when, is for the owner's eyes.
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   let size = existsSync(path) ? statSync(path).size : 0;
   let stream = open(path);
   return {
@@ -32,7 +33,7 @@ export function openLogFile(path: string): LogFile {
 }
 
 function open(path: string): WriteStream {
-  const stream = createWriteStream(path, { flags: 'a' });
+  const stream = createWriteStream(path, { flags: 'a', mode: 0o600 });
   // A full disk must not stop calls; what cannot be logged is lost.
   stream.on('error', () => {});
   return stream;

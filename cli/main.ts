@@ -1,7 +1,11 @@
 import { ConfigError } from '../config/config-error.ts';
+import { loadConfig } from '../config/load-config.ts';
+import { suggest } from '../config/suggest.ts';
 import { callsCommand } from './calls.ts';
 import { dbCommand } from './db.ts';
 import { findLivekitServer } from './livekit-server.ts';
+import { UsageError, readArguments } from './read-arguments.ts';
+import { apiKeyOf, livekitExports } from './secrets.ts';
 import { startScreen } from './start-screen.ts';
 import { PortsTakenError, startStack } from './stack.ts';
 import type { Stack } from './stack.ts';
@@ -13,37 +17,73 @@ const DRAIN_MS = 5 * 60_000;
 /** npm and the terminal both pass Ctrl-C on: what comes this soon is the same key press. */
 const SAME_SIGNAL_MS = 500;
 
-const say = (line: string) => process.stderr.write(`${line}\n`);
+const USAGE = `trunkline <command>
 
-const [command = 'start'] = process.argv.slice(2);
-switch (command) {
-  case 'start':
-    await start();
-    break;
-  case 'calls':
-    process.exitCode = await callsCommand({
-      args: process.argv.slice(3),
-      env: process.env,
-      cwd: process.cwd(),
-      say,
-      print: (line) => process.stdout.write(`${line}\n`),
-    });
-    break;
-  case 'db':
-    process.exitCode = await dbCommand({
-      args: process.argv.slice(3),
-      env: process.env,
-      cwd: process.cwd(),
-      say,
-    });
-    break;
-  case 'livekit-server':
-    // Used by the tests' set-up: builds it where it is missing, and says where it is.
-    say(`livekit-server: ${(await findLivekitServer(process.env, say)).command}`);
-    break;
-  default:
-    say(`There is no command "${command}"; there is: start, calls, db, livekit-server.`);
-    process.exitCode = 2;
+  start     everything on this machine: livekit-server, call service, agent, SIP endpoint
+  calls     what is on record of calls, and what happens to them
+  env       the exports that LiveKit's tools read, with the secret:
+            eval "$(npm run --silent trunkline -- env)"
+  key       the API key:
+            curl -H "Authorization: Bearer $(npm run --silent trunkline -- key)" …
+  db        moves the ledger from one database to another
+
+"trunkline <command> --help" says more of calls and db. Settings: docs/configuration.md.`;
+
+const say = (line: string) => process.stderr.write(`${line}\n`);
+const print = (line: string) => process.stdout.write(`${line}\n`);
+
+const [command, ...args] = process.argv.slice(2);
+const settings = { env: process.env, cwd: process.cwd() };
+const COMMANDS = ['start', 'calls', 'env', 'key', 'db'];
+const HELP = { help: { type: 'boolean', short: 'h', default: false } } as const;
+
+/** The exit code; undefined while it goes on. */
+async function run(): Promise<number | undefined> {
+  switch (command) {
+    case undefined:
+    case 'help':
+    case '--help':
+    case '-h':
+      print(USAGE);
+      return command === undefined ? 2 : 0;
+    case 'calls':
+      return callsCommand({ ...settings, args, say, print });
+    case 'db':
+      return dbCommand({ ...settings, args, say });
+    default:
+  }
+  if (readArguments(args, HELP).values.help) {
+    print(USAGE);
+    return 0;
+  }
+  switch (command) {
+    case 'start':
+      await start();
+      return undefined;
+    case 'env':
+      print(livekitExports(loadConfig(settings)));
+      return 0;
+    case 'key':
+      print(apiKeyOf(loadConfig(settings)));
+      return 0;
+    case 'livekit-server':
+      // Used by the tests' set-up: builds it where it is missing, and says where it is.
+      say(`livekit-server: ${(await findLivekitServer(process.env, say)).command}`);
+      return 0;
+    default:
+      throw new UsageError(`There is no command "${command}".${suggest(command, COMMANDS)}`);
+  }
+}
+
+try {
+  process.exitCode = await run();
+} catch (error) {
+  say(explain(error));
+  if (error instanceof UsageError) {
+    const own = command === 'calls' || command === 'db' ? `${command} ` : '';
+    say(`npm run trunkline -- ${own}--help says what there is.`);
+  }
+  process.exitCode = error instanceof UsageError ? 2 : 1;
 }
 
 async function start(): Promise<void> {
@@ -84,9 +124,9 @@ async function start(): Promise<void> {
     say(explain(error));
     process.exit(1);
   }
-  const { config, apiKey, logDir } = stack;
+  const { config, logDir } = stack;
   const startedInMs = performance.now() - startedAt;
-  process.stdout.write(startScreen({ config, apiKey, logDir, startedInMs, cwd: process.cwd() }));
+  process.stdout.write(startScreen({ config, logDir, startedInMs, cwd: process.cwd() }));
 }
 
 async function finish(stack: Stack): Promise<void> {

@@ -2,16 +2,18 @@ import { relative } from 'node:path';
 import { reachableHost } from '../config/addresses.ts';
 import type { Config, ProviderConfig } from '../config/config.ts';
 
-/** The one screen of `npm start`: all that is needed to use what now runs. */
+/**
+ * The one screen of `npm start`: all that is needed to use what now runs, but no secret: screens are
+ * shared, recorded and pasted.
+ */
 export function startScreen(options: {
   readonly config: Config;
-  readonly apiKey: string;
   readonly logDir: string;
   readonly startedInMs: number;
   readonly cwd: string;
 }): string {
-  const { config, apiKey, logDir, startedInMs, cwd } = options;
-  const { livekit, callServiceUrl, dataDir } = config;
+  const { config, logDir, startedInMs, cwd } = options;
+  const { callServiceUrl, dataDir } = config;
   const rows: [string, string[]][] = [
     [
       'Call it',
@@ -19,17 +21,13 @@ export function startScreen(options: {
     ],
     [
       'API',
-      [callServiceUrl, `curl -H 'Authorization: Bearer ${apiKey}' ${callServiceUrl}/v1/calls`],
-    ],
-    ['Providers', providers(config)],
-    [
-      'For lk',
       [
-        `export LIVEKIT_URL=${livekit.url}`,
-        `export LIVEKIT_API_KEY=${livekit.apiKey}`,
-        `export LIVEKIT_API_SECRET=${livekit.apiSecret}`,
+        callServiceUrl,
+        `curl -H "Authorization: Bearer $(npm run --silent trunkline -- key)" ${callServiceUrl}/v1/calls`,
       ],
     ],
+    ['Providers', providers(config)],
+    ['For lk', ['eval "$(npm run --silent trunkline -- env)"']],
     ['Data', [`${short(dataDir, cwd)}   logs in ${short(logDir, cwd)}`]],
   ];
   const lines = rows.flatMap(([title, values]) =>

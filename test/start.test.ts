@@ -1,11 +1,12 @@
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { findStackPorts, stackPortsEnv } from '../cli/stack-ports.ts';
 import type { StackPorts } from '../cli/stack-ports.ts';
@@ -36,19 +37,43 @@ test('npm start shows all that is needed; SIGTERM ends everything', async () => 
   expect(output).toContain(`sip:+73433009243@127.0.0.1:${ports.sip}`);
   expect(output).toContain('npm run call');
   expect(output).toMatch(/rehearsal on this machine/);
-  expect(output).toContain(`export LIVEKIT_URL=ws://127.0.0.1:${ports.livekit}`);
-  expect(output).toMatch(/export LIVEKIT_API_SECRET=\S{20}/);
-  const key = /Bearer (\S+)'/.exec(output)?.[1];
+  const key = await ask('key');
   const calls = await fetch(`http://127.0.0.1:${ports.http}/v1/calls`, {
     headers: { authorization: `Bearer ${key}` },
   });
   expect(await calls.json()).toEqual({ data: [], nextCursor: null });
+  expect(await ask('env')).toBe(
+    [
+      `export LIVEKIT_URL='ws://127.0.0.1:${ports.livekit}'`,
+      "export LIVEKIT_API_KEY='devkey'",
+      `export LIVEKIT_API_SECRET='${readFileSync(join(folder, 'livekit-secret'), 'utf8')}'`,
+    ].join('\n'),
+  );
   // The bootstrap, the supervisor, its guard, five services and the hosts of conversations.
   expect(ownProcesses().length).toBeGreaterThan(8);
 
   bootstrap.kill('SIGTERM');
   expect(await once(bootstrap, 'exit')).toEqual([0, null]);
   await waitFor(() => ownProcesses().length === 0, { timeout: 15_000 });
+});
+
+test('no secret is on the terminal, in a log, in `ps`, or for others to read', async () => {
+  // The secret of a stack that is given one is as secret as one that was made.
+  const secret = 'a-livekit-secret-of-somebody-s-own';
+  const bootstrap = start({ LIVEKIT_API_KEY: 'somebody', LIVEKIT_API_SECRET: secret });
+  await waitFor(() => READY.test(output), { timeout: 60_000 });
+  const secrets = [secret, await ask('key')];
+  const commands = ownProcesses().map(commandOf);
+  bootstrap.kill('SIGTERM');
+  await once(bootstrap, 'exit');
+
+  const logs = readdirSync(join(folder, 'logs')).map((name) => join(folder, 'logs', name));
+  expect(logs.length).toBeGreaterThan(4);
+  const texts = [output, ...commands, ...logs.map((path) => readFileSync(path, 'utf8'))];
+  for (const text of texts) for (const one of secrets) expect(text).not.toContain(one);
+  for (const name of ['api-key', 'trunkline.sqlite', 'logs', 'spool', ...logs]) {
+    expect([name, statSync(resolve(folder, name)).mode & 0o077]).toEqual([name, 0]);
+  }
 });
 
 test.each(['the bootstrap', 'the supervisor'])(
@@ -86,23 +111,36 @@ test('every problem of the configuration is said at once', async () => {
 
 function start(env: Record<string, string> = {}): ChildProcess {
   const child = spawn(process.execPath, [join(ROOT, 'cli', 'bootstrap.mjs'), 'start'], {
-    // Not the project's folder: its .env may hold real keys.
     cwd: folder,
-    env: {
-      PATH: process.env['PATH'],
-      HOME: process.env['HOME'],
-      XDG_CACHE_HOME: process.env['XDG_CACHE_HOME'],
-      ...stackPortsEnv(ports),
-      TRUNKLINE_CONFIG: join(ROOT, 'config', 'lines.yaml'),
-      TRUNKLINE_DATA_DIR: folder,
-      ...env,
-    },
+    env: { ...settings(), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (chunk: string) => (output += chunk));
   }
   return child;
+}
+
+/** What a command that shows something answers. */
+async function ask(command: string): Promise<string> {
+  const args = [join(ROOT, 'cli', 'main.ts'), command];
+  const { stdout } = await promisify(execFile)(process.execPath, args, {
+    cwd: folder,
+    env: settings(),
+  });
+  return stdout.trimEnd();
+}
+
+/** In a folder that is not the project's: its .env may hold real keys. */
+function settings() {
+  return {
+    PATH: process.env['PATH'],
+    HOME: process.env['HOME'],
+    XDG_CACHE_HOME: process.env['XDG_CACHE_HOME'],
+    ...stackPortsEnv(ports),
+    TRUNKLINE_CONFIG: join(ROOT, 'config', 'lines.yaml'),
+    TRUNKLINE_DATA_DIR: folder,
+  };
 }
 
 /** Whatever was started with our data folder in its environment. */
