@@ -131,7 +131,6 @@ test('trunkline calls: list, show, watch', async () => {
   expect(printed.at(-1)).toContain('participant.joined');
   expect(await run('show', 'call_0')).toBe(1);
   expect(said.at(-1)).toBe('There is no such call.');
-  expect(await run('dance')).toBe(2);
 
   const watching = run('watch', '--json', '--types', 'call.initiated');
   await vi.waitFor(async () => {
