@@ -35,6 +35,17 @@ const USAGE_SECONDS = 5;
 const DEAF_SECONDS = 8;
 /** When nothing has been heard of Deepgram for this long after a failure, it is given up, ms. */
 const GIVE_UP_MS = 8_000;
+/** Deepgram ends an utterance by its words alone after this, ms; it takes no less than 1,000. */
+const UTTERANCE_END_MS = 1_000;
+/**
+ * Where Deepgram ends no utterance (noise keeps its endpointing from it), the speech has ended when
+ * the last word is this long ago and no other has come for `NO_WORD_SECONDS`, which is longer than
+ * Deepgram lets its interim results wait, seconds of audio.
+ */
+const LONGEST_GAP_SECONDS = 2;
+const NO_WORD_SECONDS = 1.2;
+/** Speech that was noticed and holds no word after this is a noise, seconds of audio. */
+const WORDLESS_SECONDS = 3;
 /** Audio kept until Deepgram has understood it: more than it ever takes, seconds. */
 const MAX_KEPT_SECONDS = 20;
 
@@ -44,7 +55,7 @@ const Word = z.object({
 });
 const Message = z.discriminatedUnion('type', [
   z.object({ type: z.literal('SpeechStarted') }),
-  z.object({ type: z.literal('UtteranceEnd') }),
+  z.object({ type: z.literal('UtteranceEnd'), last_word_end: z.number().optional() }),
   z.object({ type: z.literal('Metadata') }),
   z.object({
     type: z.literal('Results'),
@@ -107,6 +118,10 @@ class DeepgramStream extends stt.SpeechStream {
   #failingSince: number | undefined;
   /** Deepgram's time of the last word's end, seconds. */
   #lastWordEnd: number | undefined;
+  /** `#sentSeconds` when the speech was noticed, or its latest words came. */
+  #wordsAt = 0;
+  /** The latest words are not final yet, and that was asked for. */
+  #words: 'final' | 'interim' | 'asked for' = 'final';
 
   constructor(
     parent: DeepgramStt,
@@ -163,6 +178,7 @@ class DeepgramStream extends stt.SpeechStream {
       else {
         this.#sendFrame(socket, frame);
         if (this.#isDeaf()) onDeaf();
+        this.#endOverdueSpeech(socket);
       }
     }
     if (socket.readyState === WebSocket.OPEN) socket.send('{"type":"CloseStream"}');
@@ -186,6 +202,24 @@ class DeepgramStream extends stt.SpeechStream {
     );
   }
 
+  /** A caller is answered although Deepgram says of no speech that it has ended. */
+  #endOverdueSpeech(socket: WebSocket): void {
+    if (!this.#speaking) return;
+    const quiet = this.#sentSeconds - this.#wordsAt;
+    if (this.#lastWordEnd === undefined) {
+      if (quiet > WORDLESS_SECONDS) this.#endSpeech();
+      return;
+    }
+    const gap = this.#sentSeconds - this.#lastWordEnd;
+    if (gap < LONGEST_GAP_SECONDS || quiet < NO_WORD_SECONDS) return;
+    if (this.#words === 'interim') {
+      // What it has understood so far, as a final result; once, and not waited for any longer.
+      socket.send('{"type":"Finalize"}');
+      this.#words = 'asked for';
+      this.#wordsAt = this.#sentSeconds;
+    } else this.#endSpeech();
+  }
+
   /** Audio up to `until`, seconds of Deepgram's clock, will not be needed again. */
   #forget(until: number): void {
     while ((this.#kept[0]?.end ?? Infinity) <= until) this.#kept.shift();
@@ -202,16 +236,20 @@ class DeepgramStream extends stt.SpeechStream {
         this.#startSpeech();
         break;
       case 'UtteranceEnd':
-        this.#endSpeech();
+        // It may be late, and about words before those that are being said.
+        if ((message.last_word_end ?? 0) >= (this.#lastWordEnd ?? Infinity)) this.#endSpeech();
         break;
       case 'Metadata':
         break;
       case 'Results': {
         this.#requestId = message.metadata?.request_id ?? this.#requestId;
         const alternative = message.channel.alternatives[0];
+        const wasAskedFor = message.is_final && this.#words === 'asked for';
         if (alternative?.transcript) {
           this.#startSpeech();
           this.#lastWordEnd = alternative.words.at(-1)?.end ?? message.start + message.duration;
+          this.#wordsAt = this.#sentSeconds;
+          this.#words = message.is_final ? 'final' : 'interim';
           this.#put({
             type: message.is_final
               ? stt.SpeechEventType.FINAL_TRANSCRIPT
@@ -229,7 +267,7 @@ class DeepgramStream extends stt.SpeechStream {
           });
         }
         if (message.is_final) this.#forget(message.start + message.duration);
-        if (message.speech_final) this.#endSpeech();
+        if (message.speech_final || wasAskedFor) this.#endSpeech();
         break;
       }
       default:
@@ -240,6 +278,8 @@ class DeepgramStream extends stt.SpeechStream {
   #startSpeech(): void {
     if (this.#speaking) return;
     this.#speaking = true;
+    this.#lastWordEnd = undefined;
+    this.#wordsAt = this.#sentSeconds;
     this.#put({ type: stt.SpeechEventType.START_OF_SPEECH });
   }
 
@@ -284,6 +324,7 @@ function listenUrl(options: DeepgramSttOptions): URL {
     channels: 1,
     interim_results: true,
     endpointing: options.endpointingMs,
+    utterance_end_ms: UTTERANCE_END_MS,
     vad_events: true,
     smart_format: true,
     no_delay: true,

@@ -42,7 +42,9 @@ export function createSession(line: Line, providers: Providers): voice.AgentSess
       // A caller is unheard while the STT is away: be quick, and give up only after a while.
       sttConnOptions: { maxRetry: 20, retryIntervalMs: 250, timeoutMs: 5_000 },
       llmConnOptions: { maxRetry: 1, retryIntervalMs: 100, timeoutMs: 8_000 },
-      ttsConnOptions: { maxRetry: 1, retryIntervalMs: 100, timeoutMs: 5_000 },
+      // Its first byte comes within half a second; a socket that has died in its sleep is not
+      // waited for, so that the second attempt is heard before patience.ts gives the reply up.
+      ttsConnOptions: { maxRetry: 1, retryIntervalMs: 100, timeoutMs: 2_000 },
       maxUnrecoverableErrors: Infinity, // patience.ts decides when to give up, and says so
     },
     turnHandling: {

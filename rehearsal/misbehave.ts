@@ -32,6 +32,12 @@ export function misbehave(
       return 'serve';
     }
     case 'mute':
+    case 'stall':
+    case 'endless':
+    case 'wordless':
+    case 'empty':
+    case 'silent':
+    case 'first':
       return 'serve';
     default:
       return failure.kind satisfies never;

@@ -5,9 +5,25 @@ export const Failure = z
   .strictObject({
     /**
      * status: an HTTP error in the provider's form. refuse: the connection is reset. hang: never
-     * answered. mute: answered, then nothing more comes. cut: served, then dropped midway.
+     * answered. mute: answered, then nothing more comes. cut: served, then dropped midway. stall:
+     * served to the middle, then nothing more comes, and the connection stays.
+     * Of the STT: endless: no utterance ever ends. wordless: speech is noticed, no word understood.
+     * Of Deepgram's TTS: empty: done without audio. silent: done with digital silence. first: done
+     * with the first sentence.
      */
-    kind: z.enum(['status', 'refuse', 'hang', 'mute', 'cut']),
+    kind: z.enum([
+      'status',
+      'refuse',
+      'hang',
+      'mute',
+      'cut',
+      'stall',
+      'endless',
+      'wordless',
+      'empty',
+      'silent',
+      'first',
+    ]),
     /** HTTP status of kind `status`. */
     status: z.number().int().min(400).max(599).default(500),
     /** When a `cut` drops the connection, ms after the request. */
@@ -19,6 +35,13 @@ export const Failure = z
   })
   .readonly();
 export type Failure = z.infer<typeof Failure>;
+
+/** What the model says, whatever it was asked; `arguments` is sent as it stands, be it no JSON. */
+const Says = z.strictObject({
+  text: z.string().default(''),
+  calls: z.array(z.strictObject({ name: z.string(), arguments: z.string() })).default([]),
+});
+export type Says = z.infer<typeof Says>;
 
 const delayMs = z.number().nonnegative().max(600_000);
 const failure = Failure.nullable();
@@ -35,6 +58,8 @@ export const Settings = z.strictObject({
     /** From the request to the first token, ms. */
     delayMs: delayMs.default(150),
     tokensPerSecond: z.number().positive().max(100_000).default(100),
+    /** Said in place of the desk's words. */
+    says: Says.nullable().default(null),
     failure: failure.default(null),
   }),
   tts: z.strictObject({
@@ -60,6 +85,7 @@ export const SettingsPatch = z.strictObject({
     .strictObject({
       delayMs: delayMs.optional(),
       tokensPerSecond: z.number().positive().max(100_000).optional(),
+      says: Says.nullable().optional(),
       failure: failure.optional(),
     })
     .optional(),
@@ -72,6 +98,9 @@ export const SettingsPatch = z.strictObject({
     .optional(),
 });
 export type SettingsPatch = z.infer<typeof SettingsPatch>;
+
+/** What is wrong with a connection that is served. */
+export type Fault = Failure['kind'] | undefined;
 
 export type Service = keyof Settings;
 export type Provider = 'deepgram' | 'openai';

@@ -5,6 +5,7 @@ import type { Conduct } from '../conduct.ts';
 import type { Recogniser } from '../recogniser/recogniser.ts';
 import { RATE } from '../recogniser/spectrum.ts';
 import { Transcriber, type TranscriberEvent } from '../recogniser/transcriber.ts';
+import type { Fault } from '../settings.ts';
 import type { Visit } from '../stats.ts';
 import type { ListenOptions } from './listen-query.ts';
 import { Arrivals } from './arrivals.ts';
@@ -20,6 +21,7 @@ export interface ListenDeps {
   readonly conduct: Conduct;
   readonly visit: Visit;
   readonly requestId: string;
+  readonly fault: Fault;
   readonly log: Logger;
   /** After this long without audio or KeepAlive the stream is closed with 1011 NET-0001, ms. */
   readonly idleLimitMs: number;
@@ -29,7 +31,7 @@ type Control = 'KeepAlive' | 'Finalize' | 'CloseStream';
 
 /** One `wss /v1/listen` connection. */
 export function serveListen(socket: WebSocket, options: ListenOptions, deps: ListenDeps): void {
-  const { conduct, visit, requestId, log } = deps;
+  const { conduct, visit, requestId, fault, log } = deps;
   const metadata = modelMetadata(options, requestId);
   const resampler =
     options.sampleRate === RATE ? undefined : new Resampler(options.sampleRate, RATE);
@@ -111,14 +113,15 @@ export function serveListen(socket: WebSocket, options: ListenOptions, deps: Lis
       return;
     }
     const final = event.cause !== 'interim';
-    if (!final && !options.interimResults) return;
+    if ((!final && !options.interimResults) || fault === 'wordless') return;
     if (final && event.text !== '') wordsUntilMs = event.endMs;
-    if (final) log.debug({ requestId, text: event.text, confidence: event.confidence }, 'heard');
+    if (final) log.debug({ requestId, confidence: event.confidence }, 'heard');
     sendResults(
       event,
       {
         final,
-        speechFinal: event.cause === 'endpoint' || event.cause === 'flushed',
+        speechFinal:
+          fault !== 'endless' && (event.cause === 'endpoint' || event.cause === 'flushed'),
         flushed: event.cause === 'flushed',
       },
       arrivals.of(final ? event.endMs : transcriber.position) + delay,
@@ -130,6 +133,7 @@ export function serveListen(socket: WebSocket, options: ListenOptions, deps: Lis
     if (transcriber.speaking) return;
     if (
       options.utteranceEndMs !== undefined &&
+      fault !== 'endless' &&
       wordsUntilMs !== undefined &&
       position - wordsUntilMs >= options.utteranceEndMs
     ) {

@@ -1,10 +1,13 @@
+import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { WebSocket } from 'ws';
 import { z } from 'zod';
 import type { Conduct } from '../conduct.ts';
+import type { Fault } from '../settings.ts';
 import { streamSpeech } from '../speech-stream.ts';
 import type { Visit } from '../stats.ts';
+import { splitSentences } from '../voice/split-sentences.ts';
 import type { Voice } from '../voice/voice.ts';
 import { toBytes } from './listen.ts';
 import { MODEL_UUID } from './results.ts';
@@ -35,12 +38,13 @@ export interface SpeakDeps {
   readonly conduct: Conduct;
   readonly visit: Visit;
   readonly requestId: string;
+  readonly fault: Fault;
   readonly log: Logger;
 }
 
 /** One `wss /v1/speak` connection. */
 export function serveSpeak(socket: WebSocket, options: SpeakOptions, deps: SpeakDeps): void {
-  const { voice, conduct, visit, requestId, log } = deps;
+  const { voice, conduct, visit, requestId, fault, log } = deps;
   let text = '';
   /** Nothing was said yet since the last flush. */
   let first = true;
@@ -130,7 +134,9 @@ export function serveSpeak(socket: WebSocket, options: SpeakOptions, deps: Speak
     }
   }
 
-  async function speak(sentences: string, at: number, isFirst: boolean): Promise<void> {
+  async function speak(text: string, at: number, isFirst: boolean): Promise<void> {
+    if (fault === 'empty' || (fault === 'first' && !isFirst)) return;
+    const sentences = fault === 'first' ? (splitSentences(text)[0] ?? '') : text;
     const { signal } = speaking;
     const { encoding, sampleRate, model } = options;
     const { delayMs, speed } = conduct.settings.tts;
@@ -143,11 +149,13 @@ export function serveSpeak(socket: WebSocket, options: SpeakOptions, deps: Speak
     if (wait > 0) await delay(wait, undefined, { signal }).catch(() => undefined);
     const gap = isFirst ? 0 : Math.round(SENTENCE_GAP * sampleRate);
     const audio = new Int16Array(gap + pcm.length);
-    audio.set(pcm, gap);
-    for await (const chunk of streamSpeech(audio, { encoding, sampleRate, speed, signal })) {
+    if (fault !== 'silent') audio.set(pcm, gap);
+    const sent = fault === 'stall' ? audio.subarray(0, audio.length / 2) : audio;
+    for await (const chunk of streamSpeech(sent, { encoding, sampleRate, speed, signal })) {
       if (socket.readyState !== socket.OPEN) return;
       socket.send(chunk);
     }
+    if (fault === 'stall' && !signal.aborted) await once(signal, 'abort');
   }
 
   socket.on('message', (data) => {

@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import { WebSocketServer, type WebSocket } from 'ws';
 import type { Emulators } from '../emulators.ts';
 import { misbehave } from '../misbehave.ts';
-import type { Service } from '../settings.ts';
+import type { Fault, Service } from '../settings.ts';
 import type { Visit } from '../stats.ts';
 import { deepgramError, describeProblem, refuseUpgrade } from './errors.ts';
 import { serveListen } from './listen.ts';
@@ -14,7 +14,7 @@ import { serveSpeak } from './speak.ts';
 import { parseSpeakQuery } from './speak-query.ts';
 
 /** Starts serving a connection once its WebSocket is open. */
-type Serve = (socket: WebSocket, visit: Visit, requestId: string) => void;
+type Serve = (socket: WebSocket, visit: Visit, requestId: string, fault: Fault) => void;
 
 /** Deepgram's WebSockets: `/v1/listen` and `/v1/speak`. */
 export function deepgramUpgrade(emulators: Emulators) {
@@ -26,16 +26,16 @@ export function deepgramUpgrade(emulators: Emulators) {
       const options = parseListenQuery(url.searchParams);
       return {
         service: 'stt',
-        serve: (socket, visit, requestId) =>
-          serveListen(socket, options, { ...emulators, visit, requestId }),
+        serve: (socket, visit, requestId, fault) =>
+          serveListen(socket, options, { ...emulators, visit, requestId, fault }),
       };
     }
     if (url.pathname === '/v1/speak') {
       const options = parseSpeakQuery(url.searchParams);
       return {
         service: 'tts',
-        serve: (socket, visit, requestId) =>
-          serveSpeak(socket, options, { voice, conduct, visit, requestId, log }),
+        serve: (socket, visit, requestId, fault) =>
+          serveSpeak(socket, options, { voice, conduct, visit, requestId, fault, log }),
       };
     }
     return undefined;
@@ -73,7 +73,7 @@ export function deepgramUpgrade(emulators: Emulators) {
     }
     const { serve } = asked;
     server.handleUpgrade(request, socket, head, (opened) => {
-      if (failure?.kind !== 'mute') serve(opened, visit, requestId);
+      if (failure?.kind !== 'mute') serve(opened, visit, requestId, failure?.kind);
     });
   }
 

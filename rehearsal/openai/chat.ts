@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type DeskReply, deskReply } from '../desk/desk.ts';
+import { deskReply } from '../desk/desk.ts';
+import type { Says } from '../settings.ts';
 import { type ChatRequest, deskMessages, deskTools } from './chat-request.ts';
 
 /** English text has about 4 characters per token. */
@@ -36,12 +38,12 @@ export interface Completion {
   readonly usage: Usage;
 }
 
-export function complete(request: ChatRequest): Completion {
-  const reply = deskReply(deskMessages(request), deskTools(request));
+export function complete(request: ChatRequest, says: Says | null): Completion {
+  const reply = says ?? saysDesk(request);
   const calls = reply.calls.map((call) => ({
     id: `call_${randomUUID().replaceAll('-', '').slice(0, 24)}`,
     name: call.name,
-    json: JSON.stringify(call.arguments),
+    json: call.arguments,
   }));
   return {
     id: `chatcmpl-${randomUUID()}`,
@@ -50,6 +52,14 @@ export function complete(request: ChatRequest): Completion {
     text: reply.text,
     calls,
     usage: usageOf(request, reply),
+  };
+}
+
+function saysDesk(request: ChatRequest): Says {
+  const { text, calls } = deskReply(deskMessages(request), deskTools(request));
+  return {
+    text,
+    calls: calls.map((call) => ({ name: call.name, arguments: JSON.stringify(call.arguments) })),
   };
 }
 
@@ -88,7 +98,18 @@ export function completionBody({ id, model, created, text, calls, usage }: Compl
 /** Server-sent events of a streamed answer, at the pace of a model; ends early on abort. */
 export async function* completionEvents(
   completion: Completion,
-  { includeUsage, pace, signal }: { includeUsage: boolean; pace: ChatPace; signal: AbortSignal },
+  {
+    includeUsage,
+    pace,
+    stalls,
+    signal,
+  }: {
+    includeUsage: boolean;
+    pace: ChatPace;
+    /** Nothing comes after the middle of the words. */
+    stalls: boolean;
+    signal: AbortSignal;
+  },
 ): AsyncGenerator<string> {
   const { id, model, created, text, calls, usage } = completion;
   const chunk = (choices: readonly object[], used: Usage | null = null) =>
@@ -114,7 +135,9 @@ export async function* completionEvents(
   });
   const began = performance.now();
   let tokens = 0;
-  for (const piece of pieces(text)) {
+  const words = pieces(text);
+  for (const [at, piece] of words.entries()) {
+    if (stalls && at * 2 >= words.length) await once(signal, 'abort');
     await wait(began + (tokens * 1000) / pace.tokensPerSecond - performance.now(), signal);
     if (signal.aborted) return;
     tokens += Math.max(1, Math.round(piece.length / CHARACTERS_PER_TOKEN));
@@ -154,7 +177,7 @@ function finishReason(calls: readonly unknown[]): string {
   return calls.length > 0 ? 'tool_calls' : 'stop';
 }
 
-function usageOf(request: ChatRequest, reply: DeskReply): Usage {
+function usageOf(request: ChatRequest, reply: Says): Usage {
   const prompt = tokensOf(JSON.stringify(request.messages));
   const completion = tokensOf(reply.text + JSON.stringify(reply.calls));
   return {

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { encodeWav } from '../audio/wav.ts';
 import type { Emulators } from '../emulators.ts';
 import { misbehave } from '../misbehave.ts';
-import type { Service } from '../settings.ts';
+import type { Fault, Service } from '../settings.ts';
 import { streamSpeech } from '../speech-stream.ts';
 import type { Visit } from '../stats.ts';
 import { complete, completionBody, completionEvents } from './chat.ts';
@@ -38,14 +38,15 @@ export function openAiRoutes(app: FastifyInstance, emulators: Emulators): void {
   app.post('/v1/chat/completions', async (request, reply) => {
     const served = begin(request, reply, 'llm');
     if (!served) return reply;
-    const { visit, signal, mute } = served;
+    const { visit, signal, fault } = served;
     const parsed = ChatRequest.safeParse(request.body);
     if (!parsed.success) return refuse(reply, visit, 400, z.prettifyError(parsed.error));
-    const completion = complete(parsed.data);
-    const { delayMs, tokensPerSecond } = conduct.settings.llm;
+    const { delayMs, tokensPerSecond, says } = conduct.settings.llm;
+    const completion = complete(parsed.data, says);
     const options = {
       includeUsage: parsed.data.stream_options?.include_usage === true,
       pace: { delayMs, tokensPerSecond },
+      stalls: fault === 'stall',
       signal,
     };
     if (parsed.data.stream) {
@@ -53,7 +54,7 @@ export function openAiRoutes(app: FastifyInstance, emulators: Emulators): void {
         completionEvents(completion, options),
       );
     }
-    if (mute) return reply.hijack();
+    if (fault === 'mute') return reply.hijack();
     // The pace of a stream, spent before the whole answer.
     for await (const event of completionEvents(completion, options)) void event;
     visit.completed();
@@ -87,8 +88,7 @@ export function openAiRoutes(app: FastifyInstance, emulators: Emulators): void {
     readonly visit: Visit;
     /** Aborted when the client has gone. */
     readonly signal: AbortSignal;
-    /** Headers only. */
-    readonly mute: boolean;
+    readonly fault: Fault;
   }
 
   /** Counts the request, checks its key and meets the failure that is due; undefined: done. */
@@ -117,13 +117,13 @@ export function openAiRoutes(app: FastifyInstance, emulators: Emulators): void {
       refuse(reply, visit, 401);
       return undefined;
     }
-    return { visit, signal: gone.signal, mute: failure?.kind === 'mute' };
+    return { visit, signal: gone.signal, fault: failure?.kind };
   }
 
   /** Sends what `make` yields, one chunk each; stops when the client has gone. */
   async function stream(
     reply: FastifyReply,
-    { visit, signal, mute }: Served,
+    { visit, signal, fault }: Served,
     contentType: string,
     make: () => AsyncIterable<string | Buffer>,
   ): Promise<FastifyReply> {
@@ -131,7 +131,7 @@ export function openAiRoutes(app: FastifyInstance, emulators: Emulators): void {
     const { raw } = reply;
     raw.writeHead(200, { 'content-type': contentType, 'x-request-id': reply.request.id });
     raw.flushHeaders();
-    if (mute) return reply;
+    if (fault === 'mute') return reply;
     for await (const piece of make()) {
       if (signal.aborted) return reply;
       if (!raw.write(piece)) await once(raw, 'drain', { signal }).catch(() => undefined);
