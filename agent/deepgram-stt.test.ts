@@ -13,6 +13,8 @@ const FRAME = STT_SAMPLE_RATE / 50;
 
 beforeAll(() => initializeLogger({ pretty: false, level: 'silent' }));
 
+const until = (check: () => void) => vi.waitFor(check, { interval: 5 });
+
 /** A recogniser at a Deepgram that says what the test wants; time is audio that was sent. */
 async function listen() {
   const server = new WebSocketServer({ host: '127.0.0.1', port: 0 });
@@ -42,7 +44,6 @@ async function listen() {
     server.close();
     for (const client of server.clients) client.terminate();
   });
-  const until = (check: () => void) => vi.waitFor(check, { interval: 5 });
   return {
     heard,
     asked,
