@@ -48,6 +48,9 @@ let app: FastifyInstance;
 let url: string;
 
 beforeEach(async () => {
+  // The day on which the traces were told: what is told much later is not believed.
+  const now = webhooksOf('inbound-novofon-caller-bye').at(-1)?.receivedAt ?? new Date();
+  vi.useFakeTimers({ toFake: ['Date'], now, shouldAdvanceTime: true });
   dir = await mkdtemp(join(tmpdir(), 'api-'));
   ledger = await openSqliteLedger(join(dir, 'trunkline.sqlite'));
   app = await createApp({ config: CONFIG, apiKeys: ['another-key', KEY], ledger, log });
@@ -57,6 +60,7 @@ afterEach(async () => {
   await app.close();
   await ledger.close();
   await rm(dir, { recursive: true });
+  vi.useRealTimers();
 });
 
 interface Signing {

@@ -41,6 +41,7 @@ export function reportsRoute({ key, ledger, plan, onReport }: ReportsOptions): F
         },
       },
       async (request, reply) => {
+        const receivedAt = new Date();
         const envelope = Envelope.safeParse(request.body);
         if (!envelope.success) throw new ProblemError(400, 'This is not a batch of reports.');
 
@@ -48,7 +49,7 @@ export function reportsRoute({ key, ledger, plan, onReport }: ReportsOptions): F
         const rejected: { index: number; problem: string }[] = [];
         for (const [index, raw] of envelope.data.reports.entries()) {
           const report = Report.safeParse(raw);
-          if (report.success) events.push(fromReport(report.data, plan));
+          if (report.success) events.push(fromReport(report.data, receivedAt, plan));
           else rejected.push({ index, problem: z.prettifyError(report.error) });
         }
         if (rejected.length > 0) request.log.warn({ rejected }, 'reports are not valid');

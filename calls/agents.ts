@@ -1,4 +1,6 @@
 import type { AgentJob, Call } from './call.ts';
+import { withoutCause } from './end-evidence.ts';
+import { cameAt, sinceEarliest } from './legs.ts';
 import type { Correlation } from './reports.ts';
 
 /**
@@ -28,6 +30,41 @@ export function withAgent(
   const key = jobId ?? participantSid;
   if (key === undefined) return call;
   return { ...call, agents: [...call.agents, { key, ...ids, ...change }] };
+}
+
+/**
+ * As `withAgent`, for what is told of the agent's participant. An agent that reconnects is another
+ * participant of the same job; what is told of the one before, however late, changes nothing.
+ */
+export function withPresence(
+  call: Call,
+  correlation: Correlation,
+  participantSid: string,
+  stay: Pick<AgentJob, 'roomSid' | 'joinedAt' | 'leftAt'>,
+  agentName: string | undefined,
+): Call {
+  const known = findAgent(call, correlation.jobId, participantSid);
+  // What the agent reports of itself counts more.
+  const name = known?.name ?? agentName;
+  const change = { ...stay, ...(name !== undefined && { name }) };
+  const isOther = known?.participantSid !== undefined && known.participantSid !== participantSid;
+  if (!isOther) {
+    return withAgent(
+      call,
+      correlation,
+      participantSid,
+      sinceEarliest<Partial<AgentJob>>(known ?? {}, change),
+    );
+  }
+  const isOlder = cameAt(stay) < cameAt(known);
+  const mayBeOlder = cameAt(stay) === cameAt(known) && stay.leftAt !== undefined;
+  if (isOlder || mayBeOlder) return call;
+  const { leftAt: _before, ...back } = known;
+  const agents = call.agents.map((agent) => (agent === known ? back : agent));
+  const ending = known.endedAt === undefined ? withoutCause(call.ending) : call.ending;
+  const { ending: _cause, ...rest } = call;
+  const returned = { ...rest, agents, ...(ending && { ending }) };
+  return withAgent(returned, correlation, participantSid, change);
 }
 
 export function findAgent(

@@ -114,10 +114,12 @@ interface LegMedia {
 
 export interface Stay {
   readonly participantSid: string;
+  readonly roomSid?: string;
   readonly joinedAt?: string;
   readonly leftAt?: string;
 }
 
+/** Where the call is, or was last. */
 export interface CallRoom {
   readonly sid?: string;
   readonly name?: string;
@@ -131,6 +133,8 @@ export interface AgentJob {
   readonly jobId?: string;
   readonly workerId?: string;
   readonly participantSid?: string;
+  /** Where that participant is, or was. */
+  readonly roomSid?: string;
   readonly name?: string;
   readonly profile?: string;
   readonly profileVersion?: string;

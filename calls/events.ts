@@ -142,6 +142,8 @@ export interface ParticipantData {
 /** The `sip.*` attributes of a participant; header and caller values are the caller's to choose. */
 export interface SipData {
   readonly status?: 'dialing' | 'ringing' | 'automation' | 'active' | 'hangup';
+  /** When that was seen, where it was later than the event that it is part of. */
+  readonly statusAt?: string;
   readonly direction: 'inbound' | 'outbound';
   readonly ingress: 'livekit-sip' | 'sip' | 'twilio' | 'ringcentral' | 'ringover';
   readonly sipCallIdFull?: string;

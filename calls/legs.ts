@@ -45,7 +45,7 @@ export function withKnownLeg(
 export function withStay(leg: Leg, participantSid: string, change: Partial<Stay>): Leg {
   const known = leg.stays.find((stay) => stay.participantSid === participantSid);
   const stays = known
-    ? leg.stays.map((stay) => (stay === known ? { ...stay, ...change } : stay))
+    ? leg.stays.map((stay) => (stay === known ? sinceEarliest(stay, change) : stay))
     : [...leg.stays, { participantSid, ...change }];
   return { ...leg, stays };
 }
@@ -57,17 +57,49 @@ export function describeLeg(leg: Leg, sip: SipData | undefined): Leg {
   return { ...defined({ sipCallIdFull, trunk, rule, from, to }), ...leg };
 }
 
-/** An answer that follows from something else never replaces one that was told. */
-export function inferAnswer(leg: Leg, at: string): Leg {
-  return leg.answeredAt === undefined ? { ...leg, answeredAt: at, answerInferred: true } : leg;
+/**
+ * What shows that the leg was answered by then. It never replaces an answer that was told; of
+ * several such, the earliest is nearest to the truth.
+ */
+export function inferAnswer(leg: Leg, by: string): Leg {
+  const { answeredAt } = leg;
+  const isBetter = answeredAt === undefined || (leg.answerInferred === true && by < answeredAt);
+  return isBetter ? { ...leg, answeredAt: by, answerInferred: true } : leg;
 }
 
-/** Over when the ingress said so, or when every participant that was the leg has left. */
-export function endIfGone(leg: Leg, at: string): Leg {
-  const gone = leg.reportedEnd === true || leg.stays.every((stay) => stay.leftAt !== undefined);
-  if (gone) return leg.endedAt === undefined ? { ...leg, endedAt: at } : leg;
-  const { endedAt: _backAgain, ...living } = leg;
-  return living;
+/**
+ * The stay that the leg's end is the end of. A caller who reconnects is another participant, and
+ * LiveKit may miss the one before only after the end of the one that replaced it.
+ */
+export function lastStay(...legs: readonly Pick<Leg, 'stays'>[]): Stay | undefined {
+  return legs
+    .flatMap(({ stays }) => stays)
+    .reduce<Stay | undefined>(
+      (last, stay) => (last !== undefined && cameAt(stay) < cameAt(last) ? last : stay),
+      undefined,
+    );
+}
+
+/** The same participant: where it is not told when it came, it came before it was seen. */
+export function sinceEarliest<T extends { readonly joinedAt?: string }>(
+  known: T,
+  change: Partial<T>,
+): T {
+  const [joinedAt] = [known.joinedAt ?? [], change.joinedAt ?? []].flat().sort();
+  return { ...known, ...change, ...(joinedAt !== undefined && { joinedAt }) };
+}
+
+/** Orders stays; what is not known came before. */
+export function cameAt({ joinedAt = '' }: Pick<Stay, 'joinedAt'>): string {
+  return joinedAt;
+}
+
+/** Over when the ingress said so, or when the participant that is the leg has left. */
+export function endIfGone(leg: Leg): Leg {
+  if (leg.reportedEnd === true) return leg;
+  const { endedAt: _before, ...living } = leg;
+  const leftAt = lastStay(leg)?.leftAt;
+  return leftAt === undefined ? living : { ...living, endedAt: leftAt };
 }
 
 export function defined<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } {

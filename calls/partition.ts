@@ -1,7 +1,5 @@
 import type { CallEvent } from './events.ts';
-
-/** Clocks differ: a room's first event may seem to come this much before its call, ms. */
-const CLOCK_SKEW_MS = 5_000;
+import { CLOCK_SKEW_MS } from './plausible-time.ts';
 
 /** Events that say that a leg, and so a call, is there. */
 export const FOUNDING_TYPES = [

@@ -1,4 +1,4 @@
-import { findAgent, withAgent } from './agents.ts';
+import { findAgent, withAgent, withPresence } from './agents.ts';
 import type { Call, CallRoom, Ending, RescueStep } from './call.ts';
 import {
   agentVanished,
@@ -22,10 +22,12 @@ import {
   endIfGone,
   findLeg,
   inferAnswer,
+  lastStay,
   withKnownLeg,
   withLeg,
   withStay,
 } from './legs.ts';
+import type { Correlation } from './reports.ts';
 import { withState } from './state.ts';
 
 export interface Transition {
@@ -80,9 +82,11 @@ function apply(call: Call, event: CallEvent): Call {
   const { at, correlation } = event;
   switch (event.type) {
     case 'room.started':
-      return inRoom(call, { startedAt: event.data.startedAt ?? at });
+      return isElsewhere(call, correlation.roomSid)
+        ? call
+        : inRoom(call, { startedAt: event.data.startedAt ?? at });
     case 'room.finished':
-      return finishRoom(call, at);
+      return finishRoom(call, at, correlation.roomSid);
     case 'participant.joined':
     case 'participant.left':
       return applyParticipant(call, event);
@@ -232,23 +236,20 @@ function applyParticipant(
   const { at, correlation, data } = event;
   const { participantSid } = correlation;
   if (participantSid === undefined || data.kind === 'other') return call;
-  const gone = goneAt(call, event);
-  const stay = {
-    ...(data.joinedAt !== undefined && { joinedAt: data.joinedAt }),
-    ...(event.type === 'participant.left' && { leftAt: gone }),
-  };
+  const { roomSid } = correlation;
+  const stay = defined({
+    roomSid,
+    joinedAt: data.joinedAt ?? (event.type === 'participant.joined' ? at : undefined),
+    leftAt: event.type === 'participant.left' ? goneAt(call, event) : undefined,
+  });
   if (data.kind === 'agent') {
-    // What the agent reports of itself counts more.
-    const name = findAgent(call, correlation.jobId, participantSid)?.name ?? data.agentName;
-    const known = withAgent(call, correlation, participantSid, {
-      ...stay,
-      ...(name !== undefined && { name }),
-    });
+    const known = withPresence(call, correlation, participantSid, stay, data.agentName);
     if (event.type === 'participant.joined') return known;
     const agent = findAgent(known, correlation.jobId, participantSid);
     const onTheLine = call.legs.some((leg) => leg.endedAt === undefined);
     const vanished = event.data.reason === 'connection_lost' || event.data.reason === 'agent_error';
-    if (!vanished || agent?.endedAt !== undefined || !onTheLine) return known;
+    const isReplaced = agent?.participantSid !== participantSid;
+    if (!vanished || isReplaced || agent.endedAt !== undefined || !onTheLine) return known;
     return withEnding(known, agentVanished());
   }
 
@@ -259,19 +260,25 @@ function applyParticipant(
   const described = { ...(line !== undefined && { line }), ...call, ingress };
   const withIt = withLeg(described, correlation, direction, (leg) => {
     const known = withStay(describeLeg(leg, sip), participantSid, stay);
-    const answered =
-      sip?.status === 'active' ? inferAnswer(known, heardAt(call, data.joinedAt) ?? at) : known;
-    return endIfGone(answered, gone);
+    if (sip?.status !== 'active') return endIfGone(known);
+    return endIfGone(inferAnswer(known, heardAt(call, data.joinedAt) ?? sip.statusAt ?? at));
   });
-  if (event.type === 'participant.joined') return withIt;
+  const current = findLeg(withIt, correlation);
+  // What was replaced by another participant ends nothing and moves nothing.
+  if (current && lastStay(current)?.participantSid !== participantSid) return withIt;
+  const isNewest = lastStay(...withIt.legs)?.participantSid === participantSid;
+  const hasMoved = isNewest && isElsewhere(withIt, roomSid);
+  const placed = hasMoved ? moveTo(withIt, correlation) : withIt;
+  if (event.type === 'participant.joined') return placed;
 
   const { reason } = event.data;
-  const answered = withLeg(withIt, correlation, direction, (leg) => {
+  const answered = withLeg(placed, correlation, direction, (leg) => {
     // livekit-sip answers when there is a track to listen to, and tells nobody.
     const heard = call.agents.find((agent) => agent.trackAt !== undefined)?.trackAt;
     const joined = leg.stays[0]?.joinedAt;
     if (sip?.status !== 'hangup' || heard === undefined || joined === undefined) return leg;
-    return leg.invitedAt === undefined ? inferAnswer(leg, heard > joined ? heard : joined) : leg;
+    if (leg.invitedAt !== undefined || leg.answeredAt !== undefined) return leg;
+    return inferAnswer(leg, heard > joined ? heard : joined);
   });
   const leg = findLeg(answered, correlation);
   return leg?.endedAt === undefined
@@ -307,16 +314,36 @@ function withEnding(call: Call, found: Ending): Call {
   return { ...call, ending: mergeEnding(call.ending, found) };
 }
 
-/** A room that is gone has nobody in it, whatever was not told. */
-function finishRoom(call: Call, at: string): Call {
+/**
+ * A room that is gone has nobody in it, whatever was not told.
+ *
+ * @param roomSid absent: the call is in no room any more
+ */
+function finishRoom(call: Call, at: string, roomSid?: string): Call {
+  const isThere = (sid: string | undefined) =>
+    roomSid === undefined || sid === undefined || sid === roomSid;
+  const leave = <T extends { readonly roomSid?: string; readonly leftAt?: string }>(one: T): T =>
+    one.leftAt === undefined && isThere(one.roomSid) ? { ...one, leftAt: at } : one;
+  const { room } = call;
   return {
     ...call,
-    room: { ...call.room, finishedAt: call.room?.finishedAt ?? at },
-    legs: call.legs.map((leg) => (leg.endedAt === undefined ? { ...leg, endedAt: at } : leg)),
-    agents: call.agents.map((agent) =>
-      agent.leftAt === undefined ? { ...agent, leftAt: at } : agent,
-    ),
+    ...(isThere(room?.sid) && { room: { ...room, finishedAt: room?.finishedAt ?? at } }),
+    legs: call.legs.map((leg) => {
+      const isOver = leg.endedAt !== undefined || !isThere(lastStay(leg)?.roomSid);
+      return { ...leg, stays: leg.stays.map(leave), ...(!isOver && { endedAt: at }) };
+    }),
+    agents: call.agents.map(leave),
   };
+}
+
+function isElsewhere(call: Call, roomSid: string | undefined): boolean {
+  const known = call.room?.sid;
+  return known !== undefined && roomSid !== undefined && roomSid !== known;
+}
+
+/** LiveKit was started anew, or a node of it died: the caller has come back into another room. */
+function moveTo(call: Call, { roomSid, roomName }: Correlation): Call {
+  return { ...call, room: defined({ sid: roomSid, name: roomName }) };
 }
 
 function inRoom(call: Call, change: Partial<CallRoom>): Call {

@@ -1,4 +1,5 @@
 import type { CallEvent, LeaveReason, ParticipantData, SipData } from '../calls/events.ts';
+import { plausibleTime } from '../calls/plausible-time.ts';
 import type { Correlation } from '../calls/reports.ts';
 import type { Line } from '../config/config.ts';
 import { findLine } from '../config/config.ts';
@@ -29,11 +30,12 @@ export function fromLiveKit(
   plan: NumberPlan,
 ): CallEvent {
   const { participant, room } = webhook;
-  const data = participant && participantData(participant, plan);
+  const at = happenedAt(webhook, receivedAt);
+  const data = participant && participantData(participant, plan, at);
   const base = {
     id: webhook.id,
     source: 'webhook',
-    at: happenedAt(webhook, receivedAt),
+    at,
     correlation: correlationOf(participant, { roomSid: room?.sid, roomName: room?.name }),
   } as const;
   const track = {
@@ -43,14 +45,14 @@ export function fromLiveKit(
   };
   switch (webhook.event) {
     case 'room_started': {
-      const startedAt = time(room?.creationTimeMs) ?? base.at;
+      const startedAt = plausibleTime(Number(room?.creationTimeMs), receivedAt) ?? at;
       return { ...base, at: startedAt, type: 'room.started', data: { startedAt } };
     }
     case 'room_finished':
       return { ...base, type: 'room.finished', data: {} };
     case 'participant_joined':
       if (data === undefined) break;
-      return { ...base, at: data.joinedAt ?? base.at, type: 'participant.joined', data };
+      return { ...base, at: data.joinedAt ?? at, type: 'participant.joined', data };
     case 'participant_left':
     case 'participant_connection_aborted': {
       if (data === undefined) break;
@@ -69,14 +71,19 @@ export function fromLiveKit(
   return { ...base, type: 'other', data: { event: webhook.event } };
 }
 
-/** A participant as LiveKit describes it, in a webhook or in a list. */
+/**
+ * A participant as LiveKit describes it, in a webhook or in a list.
+ *
+ * @param seenAt when it was so
+ */
 export function participantData(
   { identity = '', kind, joinedAtMs, attributes = {} }: LiveKitParticipant,
   plan: NumberPlan,
+  seenAt: string,
 ): ParticipantData {
-  const joinedAt = time(joinedAtMs);
+  const joinedAt = plausibleTime(Number(joinedAtMs), new Date(seenAt));
   const base = { identity: identity.slice(0, MAX_TEXT), ...(joinedAt && { joinedAt }) };
-  if (kind === 'SIP') return { ...base, kind: 'sip', sip: sipData(attributes, plan) };
+  if (kind === 'SIP') return { ...base, kind: 'sip', sip: sipData(attributes, plan, seenAt) };
   if (kind === 'AGENT') {
     return { ...base, kind: 'agent', ...text('agentName', attributes['lk.agent.name']) };
   }
@@ -101,7 +108,11 @@ export function correlationOf(
 
 const STATUSES = ['dialing', 'ringing', 'automation', 'active', 'hangup'] as const;
 
-function sipData(attributes: Readonly<Record<string, string>>, plan: NumberPlan): SipData {
+function sipData(
+  attributes: Readonly<Record<string, string>>,
+  plan: NumberPlan,
+  seenAt: string,
+): SipData {
   const status = STATUSES.find((known) => known === attributes['sip.callStatus']);
   // Whom we call rings, too (`sip.callStatus`); only who calls in came by a rule.
   const inbound = Boolean(attributes['sip.ruleID']);
@@ -117,6 +128,7 @@ function sipData(attributes: Readonly<Record<string, string>>, plan: NumberPlan)
     direction: inbound ? 'inbound' : 'outbound',
     ingress: 'livekit-sip',
     ...(status && { status }),
+    ...(status === 'active' && { statusAt: seenAt }),
     ...text('sipCallIdFull', attributes['sip.callIDFull']),
     ...text('trunk', attributes['sip.trunkID']),
     ...text('rule', attributes['sip.ruleID']),
@@ -168,14 +180,9 @@ function leaveReason(reason: string | undefined): LeaveReason {
 function happenedAt({ createdAt }: LiveKitWebhook, receivedAt: Date): string {
   const received = receivedAt.getTime();
   const second = Number(createdAt) * 1000;
-  if (time(second) === undefined) return receivedAt.toISOString();
+  if (plausibleTime(second, receivedAt) === undefined) return receivedAt.toISOString();
   const at = Math.min(Math.max(received, second), second + 999);
   return new Date(at).toISOString();
-}
-
-function time(milliseconds: string | number | undefined): string | undefined {
-  const value = Number(milliseconds ?? 0);
-  return value > 0 && value < 8.64e15 ? new Date(value).toISOString() : undefined;
 }
 
 function text<K extends string>(name: K, value: string | undefined): { [P in K]?: string } {

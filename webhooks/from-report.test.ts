@@ -30,6 +30,7 @@ test('a call of which only the agent could tell has its numbers', () => {
   const events = bodies.map((body, index) =>
     fromReport(
       Report.parse({ id: `01REPORT_${index}`, source: 'worker', at, call, ...body }),
+      new Date(at),
       PLAN,
     ),
   );
@@ -40,4 +41,36 @@ test('a call of which only the agent could tell has its numbers', () => {
     to: '+73433009243',
     legs: [{ trunk: 'ST_1', answeredAt: at, stays: [{ joinedAt: '2026-11-20T10:00:01.500Z' }] }],
   });
+});
+
+const report = (told: string, body: object) =>
+  Report.parse({ id: '01REPORT_1', source: 'worker', at: told, call, ...body });
+
+test('an agent that takes over meets a caller who had been answered before, not at their coming', () => {
+  const attributes = { 'sip.ruleID': 'SDR_1', 'sip.callStatus': 'active' };
+  const joinedAtMs = Date.parse(at) - 30_000;
+  const met = { type: 'caller.met', data: { identity: 'sip_1', joinedAtMs, attributes } };
+  const event = fromReport(report(at, met), new Date(at), PLAN);
+  expect(event.at).toBe('2026-11-20T09:59:32.000Z');
+  expect(fold('call_1', [event])).toMatchObject({ answeredAt: at });
+});
+
+test.each(['9999-12-31T23:59:59Z', '0001-01-01T00:00:00Z', '2026-11-20T11:00:00Z'])(
+  'a reporter whose clock cannot be right is dated by ours: %s',
+  (told) => {
+    const receivedAt = new Date(at);
+    const turn = { index: 0, who: 'caller', text: 'Hello.', startedAt: told, endedAt: at };
+    const event = fromReport(report(told, { type: 'turn', data: turn }), receivedAt, PLAN);
+    expect(event).toMatchObject({ at, data: { endedAt: at } });
+    expect(event.data).not.toHaveProperty('startedAt');
+    const joinedAtMs = Date.parse('2100-01-01T00:00:00Z');
+    const met = { type: 'caller.met', data: { identity: 'sip_1', joinedAtMs, attributes: {} } };
+    expect(fromReport(report(told, met), receivedAt, PLAN).at).toBe(at);
+  },
+);
+
+test('what a worker kept while the service was away is dated by the worker', () => {
+  const days = '2026-11-18T10:00:00.000Z';
+  const ended = { type: 'agent.ended', data: { endedBy: 'caller', endReason: 'caller_hangup' } };
+  expect(fromReport(report(days, ended), new Date(at), PLAN).at).toBe(days);
 });

@@ -1,6 +1,7 @@
 import type { AgentJob, Call, Leg } from '../calls/call.ts';
 import { isFinal } from '../calls/call.ts';
 import type { CallEvent } from '../calls/events.ts';
+import { plausibleTime } from '../calls/plausible-time.ts';
 import type { NumberPlan } from './from-livekit.ts';
 import { correlationOf, participantData } from './from-livekit.ts';
 import type { LiveKitRoom } from './livekit-rooms.ts';
@@ -83,7 +84,8 @@ export function agentAlone({ sid, name }: { sid: string; name?: string }, now: D
 }
 
 function hasJustCome({ joinedAtMs }: LiveKitParticipant, now: Date): boolean {
-  return now.getTime() - Number(joinedAtMs ?? 0) < JUST_COME_MS;
+  const joinedAt = plausibleTime(Number(joinedAtMs), now);
+  return joinedAt !== undefined && now.getTime() - Date.parse(joinedAt) < JUST_COME_MS;
 }
 
 /** By sid; or by who is in it, since a room that is made anew has another sid. */
@@ -110,7 +112,7 @@ function joined(
   plan: NumberPlan,
   now: Date,
 ): CallEvent {
-  const data = participantData(participant, plan);
+  const data = participantData(participant, plan, now.toISOString());
   const answered = data.sip?.status === 'active';
   return {
     // Being there and being answered are two findings.

@@ -67,7 +67,7 @@ const caller: LiveKitParticipant = {
   sid: 'PA_7gd64A8rcPLC',
   identity: 'sip_+74950000001',
   kind: 'SIP',
-  joinedAtMs: '1795223165940',
+  joinedAtMs: String(Date.now()),
   attributes: {
     'sip.callID': 'SCL_W9sahR5fpgJr',
     'sip.callStatus': 'active',
