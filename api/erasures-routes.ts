@@ -1,11 +1,10 @@
-import { createHmac } from 'node:crypto';
 import { join } from 'node:path';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { eraseFromSpool } from '../calls/erase-spool.ts';
 import type { Ledger } from '../calls/ledger.ts';
 import { removeRecordingsOf } from '../calls/recordings.ts';
-import { newReceiptId } from '../calls/removal.ts';
+import { blankOf } from '../calls/redact.ts';
 import type { Config } from '../config/config.ts';
 import { toE164 } from '../config/e164.ts';
 import { Problem, ProblemError } from './problems.ts';
@@ -27,13 +26,14 @@ const Receipt = z.object({
 });
 
 export interface ErasuresDeps {
-  readonly config: Pick<Config, 'livekit' | 'lines' | 'sip' | 'dataDir'>;
+  readonly config: Pick<Config, 'lines' | 'sip' | 'dataDir'>;
   readonly ledger: Pick<Ledger, 'removal'>;
 }
 
 /** `POST /v1/erasures`: removes a person by number; done twice, it finds nothing more. */
 export function erasuresRoutes({ config, ledger }: ErasuresDeps): FastifyPluginAsyncZod {
-  const { lines, sip, dataDir, livekit } = config;
+  const { lines, sip, dataDir } = config;
+  const { country } = sip.trunk;
   const ours = new Set([...lines.flatMap(({ numbers }) => numbers), ...sip.trunk.numbers]);
 
   return async (app) => {
@@ -51,28 +51,24 @@ export function erasuresRoutes({ config, ledger }: ErasuresDeps): FastifyPluginA
         },
       },
       async ({ body }) => {
-        const number = toE164(body.number, { country: sip.trunk.country });
+        const number = toE164(body.number, { country });
         if (number === undefined) {
           throw new ProblemError(400, 'The number should be a whole one in E.164: +74951234567.');
         }
         if (ours.has(number)) {
           throw new ProblemError(409, 'That is a number of ours: every call would be removed.');
         }
-        const erased = await ledger.removal.erase(number);
-        const receipt = {
-          id: newReceiptId(),
-          at: new Date().toISOString(),
-          numberHash: createHmac('sha256', livekit.apiSecret).update(number).digest('hex'),
-          counts: {
-            calls: erased.callIds.length,
-            events: erased.events,
-            publicEvents: erased.publicEvents,
-            recordings: await removeRecordingsOf(join(dataDir, 'recordings'), erased.callIds),
-            reports: eraseFromSpool(join(dataDir, 'spool'), number),
-          },
+        const { id, at, numberHash, callIds, events, publicEvents } =
+          await ledger.removal.erase(number);
+        const counts = {
+          calls: callIds.length,
+          events,
+          publicEvents,
+          recordings: await removeRecordingsOf(join(dataDir, 'recordings'), callIds),
+          reports: eraseFromSpool(join(dataDir, 'spool'), blankOf(number, country)),
         };
-        await ledger.removal.addReceipt(receipt);
-        return receipt;
+        await ledger.removal.confirm(id, counts);
+        return { id, at, numberHash, counts };
       },
     );
   };

@@ -2,9 +2,6 @@ import type { Logger } from 'pino';
 import type { Ledger } from '../calls/ledger.ts';
 import type { PublicEvent } from '../calls/public-events.ts';
 
-/** The latest events are kept in memory, so that many clients cost one query. */
-const KEPT = 2_000;
-const PAGE = 500;
 const LINES_KEPT = 10_000;
 
 export interface FeedOptions {
@@ -16,18 +13,19 @@ export interface FeedOptions {
 
 /**
  * The end of the log of public events, as it grows: told of by this process, asked for where other
- * processes write. Asks only while there are readers.
+ * processes write. Asks only while there are readers, and keeps no event: what was erased, here or
+ * by another call service, is not to be told from memory.
  */
 export class EventFeed {
   readonly #options: FeedOptions;
-  readonly #recent: PublicEvent[] = [];
+  /** Queries under way: many clients that wait at one place cost one. */
+  readonly #reading = new Map<string, Promise<readonly PublicEvent[]>>();
   readonly #waiting = new Set<() => void>();
   readonly #lines = new Map<string, string>();
-  /** All events after `#from`, and up to `#position`, are in `#recent`. */
-  #from = 0;
+  /** Of the latest event that is known of. */
   #position = 0;
   #readers = 0;
-  #pulling = false;
+  #looking = false;
   #again = false;
   #stop: (() => void) | undefined;
 
@@ -44,16 +42,15 @@ export class EventFeed {
     const last = await this.#options.ledger.lastPublicPosition();
     this.#readers += 1;
     if (this.#stop === undefined) {
-      this.#recent.length = 0;
-      this.#from = this.#position = last;
-      const pull = () => this.#pull();
-      const unlisten = this.#options.ledger.onPublicEvent(pull);
-      const timer = setInterval(pull, this.#options.pollMs ?? 1_000).unref();
+      this.#position = last;
+      const look = () => this.#look();
+      const unlisten = this.#options.ledger.onPublicEvent(look);
+      const timer = setInterval(look, this.#options.pollMs ?? 1_000).unref();
       this.#stop = () => {
         unlisten();
         clearInterval(timer);
       };
-      pull();
+      look();
     }
     return last;
   }
@@ -67,10 +64,15 @@ export class EventFeed {
   }
 
   /** What comes after a position, in order; empty when that is the latest. */
-  async read(after: number, limit: number): Promise<readonly PublicEvent[]> {
-    if (after < this.#from) return this.#options.ledger.publicEvents({ after, limit });
-    const first = this.#recent.findIndex(({ position }) => position > after);
-    return first === -1 ? [] : this.#recent.slice(first, first + limit);
+  read(after: number, limit: number): Promise<readonly PublicEvent[]> {
+    const place = `${after} ${limit}`;
+    const known = this.#reading.get(place);
+    if (known !== undefined) return known;
+    const reading = this.#options.ledger
+      .publicEvents({ after, limit })
+      .finally(() => this.#reading.delete(place));
+    this.#reading.set(place, reading);
+    return reading;
   }
 
   /** Resolves when there is something after a position, or when the signal is aborted. */
@@ -99,36 +101,28 @@ export class EventFeed {
     return line;
   }
 
-  #pull(): void {
+  #look(): void {
     this.#again = true;
-    if (this.#pulling) return;
-    this.#pulling = true;
-    void this.#pullAll().finally(() => {
-      this.#pulling = false;
-    });
+    if (this.#looking) return;
+    this.#looking = true;
+    void this.#lookOn();
   }
 
-  async #pullAll(): Promise<void> {
+  async #lookOn(): Promise<void> {
     const { ledger, log } = this.#options;
     try {
       while (this.#again) {
         this.#again = false;
-        const after = this.#position;
-        const events = await ledger.publicEvents({ after, limit: PAGE });
-        const last = events.at(-1);
-        if (last === undefined) continue;
-        // All readers went, and others came: the end of the log is elsewhere by now.
-        if (this.#position !== after) return;
-        this.#again = true;
-        this.#position = last.position;
-        this.#recent.push(...events);
-        const surplus = this.#recent.splice(0, Math.max(0, this.#recent.length - KEPT)).at(-1);
-        if (surplus !== undefined) this.#from = surplus.position;
+        const last = await ledger.lastPublicPosition();
+        if (last <= this.#position) continue;
+        this.#position = last;
         for (const resolve of this.#waiting) resolve();
       }
     } catch (error) {
       // Asked again at the next poll.
       log.warn({ err: error }, 'public events could not be read');
+    } finally {
+      this.#looking = false;
     }
   }
 }

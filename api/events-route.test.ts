@@ -126,6 +126,32 @@ test('Last-Event-ID goes on where another call service left off, whoever wrote',
   expect(new Set(all).size).toBe(5);
 });
 
+test('what was erased is told by no service any more, whoever erased it and listens', async () => {
+  const first = await start();
+  const second = await openSqliteLedger(first.databaseFile);
+  cleanUp.push(() => second.close());
+  const other = await start({ ledger: second });
+  const services = [first, other];
+  const listening = await Promise.all(services.map((app) => listen(app)));
+  const caller = joined('a');
+  const sip = { ...(caller.data as { sip: object }).sip, from: '+493012340' };
+  await first.ledger.record([
+    { ...caller, data: { ...caller.data, sip } } as CallEvent,
+    said('a', 0, 'My name is Anna.'),
+  ]);
+  for (const client of listening) {
+    await vi.waitFor(() => expect(client.text()).toMatch(/493012340.*Anna/s), WAIT);
+  }
+  const json = { number: '+493012340' };
+  expect((await first.request('/v1/erasures', { method: 'POST', json })).status).toBe(200);
+  for (const app of services) {
+    const resumed = await listen(app, '', { 'last-event-id': '0' });
+    await vi.waitFor(() => expect(resumed.types()).toContain('call.turn'), WAIT);
+    expect(resumed.text()).toContain('"from":"erased"');
+    expect(resumed.text()).not.toMatch(/493012340|Anna/);
+  }
+});
+
 test('a position that is none is refused; one that was never reached is the end', async () => {
   const app = await start();
   expect((await app.request('/v1/events?after=soon')).status).toBe(400);

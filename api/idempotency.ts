@@ -1,4 +1,11 @@
-import { createCipheriv, createDecipheriv, createHash, hkdfSync, randomBytes } from 'node:crypto';
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHash,
+  createHmac,
+  hkdfSync,
+  randomBytes,
+} from 'node:crypto';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { IdempotencyStore } from '../calls/idempotency-store.ts';
 import { ProblemError } from './problems.ts';
@@ -43,7 +50,7 @@ export function idempotent(app: FastifyInstance, store: IdempotencyStore): void 
     const attempt = randomBytes(12).toString('base64url');
     const now = Date.now();
     const begun = await store.begin(
-      { key: id, fingerprint: fingerprint(request), attempt, startedAt: iso(now) },
+      { key: id, fingerprint: fingerprint(request, secret), attempt, startedAt: iso(now) },
       iso(now - ABANDONED_MS),
       iso(now - ANSWERS_KEPT_MS),
     );
@@ -106,8 +113,9 @@ function secretsOf(request: FastifyRequest, key: string) {
   return { id, secret };
 }
 
-function fingerprint({ method, url, body }: FastifyRequest): string {
-  return createHash('sha256')
+/** Keyed: numbers are few, and a plain hash would tell which one was called. */
+function fingerprint({ method, url, body }: FastifyRequest, secret: Buffer): string {
+  return createHmac('sha256', secret)
     .update(JSON.stringify([method, url, body ?? null]))
     .digest('hex');
 }

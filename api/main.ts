@@ -15,7 +15,7 @@ import { createApp } from './app.ts';
 import { ANSWERS_KEPT_MS } from './idempotency.ts';
 import { meterLedger } from './metered-ledger.ts';
 import { createMetrics } from './metrics.ts';
-import { numberPlan } from './number-plan.ts';
+import { numberPlan, numberRules } from './number-plan.ts';
 import { sweepOld } from './retention.ts';
 
 const SEAL_EVERY_MS = 1_000;
@@ -29,9 +29,10 @@ setFlagsFromString('--heap-growing-percent=50');
 
 const config = load();
 const log = pino({ name: 'api', level: config.logLevel });
+const numbers = numberRules(config);
 const store = config.databaseUrl
-  ? await openPostgresLedger(config.databaseUrl)
-  : await openSqliteLedger(join(config.dataDir, 'trunkline.sqlite'));
+  ? await openPostgresLedger(config.databaseUrl, numbers)
+  : await openSqliteLedger(join(config.dataDir, 'trunkline.sqlite'), numbers);
 const metrics = createMetrics(store);
 const metered = meterLedger(store, metrics);
 const watch = watchCalls({

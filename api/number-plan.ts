@@ -1,3 +1,4 @@
+import type { NumberRules } from '../calls/erased-numbers.ts';
 import type { Config } from '../config/config.ts';
 import type { NumberPlan } from '../webhooks/from-livekit.ts';
 
@@ -5,4 +6,9 @@ import type { NumberPlan } from '../webhooks/from-livekit.ts';
 export function numberPlan({ lines, sip: { trunk } }: Pick<Config, 'lines' | 'sip'>): NumberPlan {
   const { calledNumberAttribute, country } = trunk;
   return { lines, calledNumberAttribute, country };
+}
+
+/** How numbers that were erased are known again. */
+export function numberRules({ livekit, sip }: Pick<Config, 'livekit' | 'sip'>): NumberRules {
+  return { country: sip.trunk.country, secret: livekit.apiSecret };
 }

@@ -1,36 +1,28 @@
-import { closeSync, fstatSync, openSync, readFileSync, readdirSync, writeSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, readSync, readdirSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { digitsOf } from './redact.ts';
+import type { Mask } from './redact.ts';
+import { withoutNumbers } from './redact.ts';
 import { parseSpoolFileName } from './spool-file.ts';
 
 /**
- * Masks the number in reports that are not delivered yet, in place: their writers have the files
- * open and know them by offsets. Only files on this machine. How many times it was there.
+ * Blanks the number in reports that are not delivered yet, in place: their writers have the files
+ * open and know them by offsets. Only files on this machine; what lies on others is erased when it
+ * comes. How many reports had it.
  *
  * @param dir a folder of spool files; it may be missing
+ * @param blank leaves a text as long as it is
  */
-export function eraseFromSpool(dir: string, number: string): number {
-  const digits = Buffer.from(digitsOf(number));
-  const mask = Buffer.alloc(digits.length, 'x');
+export function eraseFromSpool(dir: string, blank: Mask): number {
   let count = 0;
   for (const name of namesIn(dir)) {
     if (parseSpoolFileName(name) === undefined) continue;
     const path = join(dir, name);
     try {
-      const text = readFileSync(path);
-      if (!text.includes(digits)) continue;
-      const fd = openSync(path, 'r+');
-      try {
-        let index = text.indexOf(digits);
-        while (index !== -1) {
-          // Delivered meanwhile, and emptied: a hole must not be written.
-          if (fstatSync(fd).size < index + mask.length) break;
-          writeSync(fd, mask, 0, mask.length, index);
-          count += 1;
-          index = text.indexOf(digits, index + digits.length);
-        }
-      } finally {
-        closeSync(fd);
+      let offset = 0;
+      for (const line of readFileSync(path, 'utf8').split('\n')) {
+        const blanked = blankLine(line, blank);
+        if (blanked !== line && overwrite(path, offset, line, blanked)) count += 1;
+        offset += Buffer.byteLength(line) + 1;
       }
     } catch (error) {
       // Delivered meanwhile.
@@ -38,6 +30,30 @@ export function eraseFromSpool(dir: string, number: string): number {
     }
   }
   return count;
+}
+
+function blankLine(line: string, blank: Mask): string {
+  try {
+    return JSON.stringify(withoutNumbers(JSON.parse(line), blank));
+  } catch {
+    // The end of the file, or a line that is being written.
+    return line;
+  }
+}
+
+/** False when it is not there any more: delivered meanwhile, and another may be in its place. */
+function overwrite(path: string, offset: number, line: string, blanked: string): boolean {
+  const before = Buffer.from(line);
+  const fd = openSync(path, 'r+');
+  try {
+    const there = Buffer.alloc(before.length);
+    readSync(fd, there, 0, there.length, offset);
+    if (!there.equals(before)) return false;
+    writeSync(fd, Buffer.from(blanked), 0, before.length, offset);
+    return true;
+  } finally {
+    closeSync(fd);
+  }
 }
 
 function namesIn(dir: string): string[] {

@@ -1,5 +1,6 @@
 import type { CallEvent } from './events.ts';
 import { isLegEvent } from './partition.ts';
+import { ERASED } from './redact.ts';
 import type { Key } from './schema.ts';
 
 /** All that later events may know the call by. */
@@ -41,13 +42,18 @@ function placeKeys({ correlation: { jobId, roomSid } }: CallEvent): readonly Key
 }
 
 /** The room's name, which several rooms may have had. */
-export function nameKeys({ correlation: { roomName } }: CallEvent): readonly Key[] {
-  return roomName === undefined ? [] : [{ kind: 'roomName', key: roomName }];
+export function nameKeys(event: CallEvent): readonly Key[] {
+  return hasName(event) ? [{ kind: 'roomName', key: event.correlation.roomName ?? '' }] : [];
 }
 
 /** It says nothing but a room's name. */
 export function isNameOnly(event: CallEvent): boolean {
-  return event.correlation.roomName !== undefined && idKeys(event).length === 0;
+  return hasName(event) && idKeys(event).length === 0;
+}
+
+/** What was erased is no name: many calls would have it. */
+function hasName({ correlation: { roomName } }: CallEvent): boolean {
+  return roomName !== undefined && roomName !== ERASED;
 }
 
 /** Whether a call exists from this event on. */

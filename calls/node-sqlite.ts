@@ -3,7 +3,7 @@ import type { SQLInputValue, StatementSync } from 'node:sqlite';
 import type { SqliteDatabase, SqliteStatement } from 'kysely';
 
 /** Another process (the CLI, a backup) may hold the write lock for a moment, ms. */
-const BUSY_TIMEOUT_MS = 5_000;
+export const BUSY_TIMEOUT_MS = 5_000;
 /** Distinct statements kept prepared; the ledger has fewer. */
 const MAX_STATEMENTS = 200;
 

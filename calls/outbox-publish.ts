@@ -58,9 +58,11 @@ export async function publishChanges(
     // Of a call that came to nothing only those are told who have heard of it.
     const happened = changes.events.get(callId);
     const facts = call ? factsOf(call, happened) : before ? [withdrawn()] : [];
+    const keys = new Set(before?.keys);
     let sequence = before?.last ?? 0;
     for (const { key, type, timestamp, data } of facts) {
-      if (before?.keys.has(key)) continue;
+      if (keys.has(key)) continue;
+      keys.add(key);
       sequence += 1;
       rows.push({
         id: `evt_${ulid()}`,

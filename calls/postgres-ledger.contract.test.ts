@@ -9,7 +9,7 @@ import { ledgerContract } from './fixtures/ledger-contract.ts';
 import type { PostgresServer } from './fixtures/postgres-server.ts';
 import { hasPostgres, startPostgres } from './fixtures/postgres-server.ts';
 import { runWriters } from './fixtures/run-writers.ts';
-import { collect, storageContract } from './fixtures/storage-contract.ts';
+import { NUMBERS, collect, storageContract } from './fixtures/storage-contract.ts';
 import { connectPostgres, openPostgresLedger } from './postgres-ledger.ts';
 import { isAway } from './store-errors.ts';
 import { connectSqlite, openSqliteLedger } from './sqlite-ledger.ts';
@@ -29,11 +29,32 @@ describe.skipIf(!hasPostgres)('PostgreSQL', () => {
   describe('what is stored', () => {
     storageContract({
       dialect: 'postgres',
-      open: () => openPostgresLedger(server.url),
+      open: () => openPostgresLedger(server.url, NUMBERS),
       connect: () => connectPostgres(server.url),
       reset: () => server.reset(),
       run: async (sql) => void (await server.sql(sql)),
     });
+  });
+
+  test('what was erased is not quoted by the planner, nor kept in rows as they were', async () => {
+    await server.reset();
+    const ledger = await openPostgresLedger(server.url, NUMBERS);
+    for (const event of interleaved(1)) {
+      if (event.type !== 'participant.joined' || !event.data.sip) continue;
+      const sip = { ...event.data.sip, from: '+74950000001' };
+      await ledger.record([{ ...event, data: { ...event.data, sip } }]);
+    }
+    await server.sql('analyze');
+    const quoted = () =>
+      server.sql(`select attname from pg_stats where schemaname = 'public' and
+        pg_stats::text like '%74950000001%'`);
+    expect(await quoted()).not.toEqual([]);
+    await ledger.removal.erase('+74950000001');
+    expect(await quoted()).toEqual([]);
+    const dead = await server.sql(`select sum(n_dead_tup)::int as rows from pg_stat_all_tables
+      where relname in ('calls', 'call_keys', 'events', 'public_events')`);
+    expect(dead).toEqual([{ rows: 0 }]);
+    await ledger.close();
   });
 
   test('a dump of SQLite comes out of PostgreSQL as it went in', async () => {

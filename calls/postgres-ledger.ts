@@ -1,6 +1,7 @@
 import { CamelCasePlugin, Kysely, PostgresDialect, sql } from 'kysely';
 import type { PostgresPool } from 'kysely';
-import { Pool } from 'pg';
+import { Client, Pool } from 'pg';
+import type { NumberRules } from './erased-numbers.ts';
 import type { Ledger } from './ledger.ts';
 import { migrate } from './migrations/index.ts';
 import { postgresLocks } from './row-locks.ts';
@@ -21,14 +22,31 @@ const PUBLISH_LOCK = 0x74656c6cn;
  * they write side by side, but for what is about one call. Rejects when the database cannot be reached.
  *
  * @param url postgresql://…
+ * @param numbers without them nobody can be erased
  */
-export async function openPostgresLedger(url: string): Promise<Ledger> {
+export async function openPostgresLedger(url: string, numbers?: NumberRules): Promise<Ledger> {
   return createSqlLedger(await connectPostgres(url), {
     locks: postgresLocks,
+    numbers,
+    afterRemoval: () => vacuum(url),
     async publishLock(tx) {
       await sql`select pg_advisory_xact_lock(${PUBLISH_LOCK})`.execute(tx);
     },
   });
+}
+
+/**
+ * Rows as they were are not to be found any more, nor are they in the planner's statistics, which
+ * quote numbers. Takes as long as it takes, so on a connection of its own.
+ */
+async function vacuum(url: string): Promise<void> {
+  const client = new Client({ connectionString: url });
+  await client.connect();
+  try {
+    await client.query('vacuum (analyze) calls, call_keys, events, public_events');
+  } finally {
+    await client.end();
+  }
 }
 
 /** As `openPostgresLedger`, without what makes a ledger of it. The caller's to destroy. */

@@ -80,20 +80,30 @@ async function settle(
   now: string,
 ): Promise<void> {
   for (const { callId, entry } of late) await append(unit, callId, entry, now);
-  for (const id of [...emptied, ...(moved ? calls.map((call) => call.id) : [])]) {
-    unit.keys.clear(id);
+  const changed = [...emptied, ...(moved ? calls.map((call) => call.id) : [])];
+  const former = (await unit.keys.of(changed)).filter(({ kind }) => kind === 'call');
+  for (const id of changed) unit.keys.clear(id);
+  for (const { key, callId } of [...emptied.map((id) => ({ key: id, callId: id })), ...former]) {
+    const heir = emptied.includes(callId) ? heirOf(callId, calls) : callId;
+    if (heir !== undefined) unit.keys.add(heir, [{ kind: 'call', key }]);
   }
   for (const { id, entries, gained } of calls) {
-    for (const entry of gained) unit.assign(entry, id);
     const known = await unit.call(id);
-    if (known !== undefined && known.erasedAt !== null) {
+    if (await isErased(unit, [id, ...gained.flatMap(({ callId }) => callId ?? [])])) {
+      if ((known?.erasedAt ?? null) === null) unit.erased.add(id);
       for (const entry of entries) scrub(unit, entry);
     }
+    for (const entry of gained) unit.assign(entry, id);
     for (const { event } of moved ? entries : gained) unit.keys.add(id, callKeys(event));
-    const call = recordOf(id, entries);
+    const call = recordOf(id, entries, known?.call);
     if (call !== undefined) unit.save(call, now);
   }
   for (const id of emptied) await unit.removeCall(id);
+}
+
+/** The call that an emptied one turned out to be. */
+function heirOf(emptied: string, calls: Regrouping['calls']): string | undefined {
+  return calls.find(({ gained }) => gained.some(({ callId }) => callId === emptied))?.id;
 }
 
 /**
@@ -122,13 +132,26 @@ function scrub(unit: UnitOfWork, entry: Entry): void {
   unit.events.rewrite(entry, withoutPerson(entry.event));
 }
 
-async function refold(unit: UnitOfWork, callId: string, fallback: Call): Promise<Call> {
-  return recordOf(callId, await unit.events.ofCalls([callId])) ?? fallback;
+/** What was taken out of any of these calls is not kept by the one that they become. */
+async function isErased(unit: UnitOfWork, callIds: readonly string[]): Promise<boolean> {
+  const calls = await unit.calls.find([...new Set(callIds)]);
+  return [...calls.values()].some(({ erasedAt }) => erasedAt !== null);
 }
 
-function recordOf(callId: string, entries: readonly Entry[]): Call | undefined {
-  return fold(
+async function refold(unit: UnitOfWork, callId: string, before: Call): Promise<Call> {
+  return recordOf(callId, await unit.events.ofCalls([callId]), before) ?? before;
+}
+
+/** @param before whose events tell nothing of what was removed */
+function recordOf(
+  callId: string,
+  entries: readonly Entry[],
+  before: Call | undefined,
+): Call | undefined {
+  const call = fold(
     callId,
     entries.map(({ event }) => event),
   );
+  const removed = before?.removed;
+  return call === undefined || removed === undefined ? call : { ...call, removed };
 }

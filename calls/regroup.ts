@@ -111,8 +111,8 @@ export async function regroup(unit: UnitOfWork, event: CallEvent): Promise<Regro
 function unseen(keys: readonly Key[], seen: Set<string>): Key[] {
   const fresh: Key[] = [];
   for (const key of keys) {
-    // Rooms of one name are not one room.
-    if (key.kind === 'roomName' || seen.has(nameOf(key))) continue;
+    // Rooms of one name are not one room, and no event names a call.
+    if (key.kind === 'roomName' || key.kind === 'call' || seen.has(nameOf(key))) continue;
     seen.add(nameOf(key));
     fresh.push(key);
   }

@@ -1,22 +1,17 @@
 import type { Kysely } from 'kysely';
-import { ulid } from 'ulid';
-import type { Call } from './call.ts';
-import {
-  ERASED,
-  digitsOf,
-  maskNumber,
-  withoutNumber,
-  withoutPerson,
-  withoutSpeech,
-} from './redact.ts';
+import type { Erasure } from './erase-person.ts';
+import { erasePerson, rewriteEvents, rewritePublicEvents, withFormerIds } from './erase-person.ts';
+import type { NumberRules } from './erased-numbers.ts';
+import { withoutSpeech } from './redact.ts';
 import type { WriteLocks } from './row-locks.ts';
 import type { CallRow, LedgerSchema } from './schema.ts';
 import { callOf } from './unit-of-work/call-rows.ts';
 
 type Db = Kysely<LedgerSchema>;
 
-/** Calls or rows changed in one transaction, so that nobody waits long for it. */
+/** Calls changed in one transaction, so that nobody waits long for it. */
 const PORTION = 100;
+const LOOK_THROUGH = 1_000;
 
 /** Takes out of the ledger what is too old, or whom it must not know. */
 export interface Removal {
@@ -27,14 +22,14 @@ export interface Removal {
   sweep(limits: SweepLimits): Promise<{ readonly events: number; readonly transcripts: number }>;
   /**
    * Removes a person: every call from or to the number loses what tells who it was and what was
-   * said, also of what comes late; the number is masked wherever else it stands. Done twice, it
-   * finds nothing more.
+   * said; the number is masked wherever else it stands. What comes late of it is erased as it
+   * comes. Done twice, it finds nothing more.
    *
    * @param number E.164
    */
-  erase(number: string): Promise<Erased>;
-  /** Puts the receipt away. */
-  addReceipt(receipt: Receipt): Promise<void>;
+  erase(number: string): Promise<Erasure>;
+  /** Completes the receipt: it was done, with these counts. */
+  confirm(receiptId: string, counts: Readonly<Record<string, number>>): Promise<void>;
 }
 
 /** RFC 3339; undefined: kept for good. */
@@ -43,27 +38,15 @@ export interface SweepLimits {
   readonly transcriptsBefore: string | undefined;
 }
 
-export interface Erased {
-  readonly callIds: readonly string[];
-  /** That were changed. */
-  readonly events: number;
-  readonly publicEvents: number;
+export interface RemovalOptions {
+  readonly locks: WriteLocks;
+  /** Without them nobody can be erased. */
+  readonly numbers: NumberRules | undefined;
+  /** Makes the database's files forget what was taken out. */
+  readonly afterRemoval: () => Promise<void>;
 }
 
-export interface Receipt {
-  /** `era_` + ULID. */
-  readonly id: string;
-  readonly at: string;
-  /** What it knows the number by. */
-  readonly numberHash: string;
-  readonly counts: Readonly<Record<string, number>>;
-}
-
-export function createRemoval(
-  db: Db,
-  locks: WriteLocks,
-  afterRemoval: () => Promise<void> = async () => undefined,
-): Removal {
+export function createRemoval(db: Db, { locks, numbers, afterRemoval }: RemovalOptions): Removal {
   const write = <T>(work: (tx: Db) => Promise<T>): Promise<T> => db.transaction().execute(work);
 
   /** Calls that ended before, portion by portion, until there are no more. */
@@ -117,14 +100,14 @@ export function createRemoval(
         transcripts = await eachOld('transcriptRemovedAt', transcriptsBefore, async (tx, rows) => {
           const ids = rows.map(({ id }) => id);
           await rewriteEvents(tx, ids, withoutSpeech);
-          await rewritePublicEvents(tx, ids, withoutSpeech);
+          await rewritePublicEvents(tx, await withFormerIds(tx, ids), withoutSpeech);
         });
       }
       if (eventsBefore !== undefined) {
         events = await eachOld('eventsRemovedAt', eventsBefore, async (tx, rows) => {
           const ids = rows.map(({ id }) => id);
           await tx.deleteFrom('events').where('callId', 'in', ids).execute();
-          await removePublicEvents(tx, ids);
+          await removePublicEvents(tx, await withFormerIds(tx, ids));
         });
         // What never became part of a call.
         await db
@@ -132,199 +115,82 @@ export function createRemoval(
           .where('callId', 'is', null)
           .where('receivedAt', '<', eventsBefore)
           .execute();
+        await removeStrayPublicEvents(db, eventsBefore);
       }
-      if (events + transcripts > 0) await afterRemoval();
+      await afterRemoval();
       return { events, transcripts };
     },
 
     async erase(number) {
-      const callIds: string[] = [];
-      let events = 0;
-      let publicEvents = 0;
-      for (const id of await callsNaming(db, number)) {
-        const erased = await write(async (tx) => {
-          await locks.forCalls(tx, [id]);
-          const row = await tx
-            .selectFrom('calls')
-            .selectAll()
-            .where('id', '=', id)
-            .executeTakeFirst();
-          if (row === undefined) return undefined;
-          const call = callOf(row);
-          const isTheirs = isCallOf(call, number);
-          const change = isTheirs
-            ? <T>(value: T) => withoutPerson(withoutNumber(value, number))
-            : <T>(value: T) => withoutNumber(value, number);
-          const at = new Date().toISOString();
-          const changed = change(call);
-          const record = isTheirs
-            ? { ...withoutRoomName(changed), removed: { ...call.removed, person: at } }
-            : changed;
-          await tx
-            .updateTable('calls')
-            .set({
-              record: JSON.stringify(record),
-              ...(isTheirs && { erasedAt: at, fromNumber: null, toNumber: null }),
-            })
-            .where('id', '=', id)
-            .execute();
-          if (!isTheirs) return { events: 0, publicEvents: 0 };
-          callIds.push(id);
-          await tx
-            .deleteFrom('callKeys')
-            .where('callId', '=', id)
-            .where('kind', '=', 'roomName')
-            .execute();
-          return {
-            events: await rewriteEvents(tx, [id], change, { roomName: null }),
-            publicEvents: await rewritePublicEvents(tx, [id], change),
-          };
-        });
-        events += erased?.events ?? 0;
-        publicEvents += erased?.publicEvents ?? 0;
-      }
-      events += await maskEvents(db, number);
-      publicEvents += await maskPublicEvents(db, number);
+      if (numbers === undefined) throw new Error('the ledger was opened without number rules');
+      const erasure = await erasePerson(db, locks, numbers, number);
       await afterRemoval();
-      return { callIds, events, publicEvents };
+      return erasure;
     },
 
-    async addReceipt({ id, at, numberHash, counts }) {
+    async confirm(id, counts) {
       await db
-        .insertInto('erasures')
-        .values({ id, at, numberHash, counts: JSON.stringify(counts) })
+        .updateTable('erasures')
+        .set({ counts: JSON.stringify(counts) })
+        .where('id', '=', id)
         .execute();
     },
   };
 }
 
-export function newReceiptId(): string {
-  return `era_${ulid()}`;
-}
-
-/** The number is one end of it. */
-function isCallOf(call: Call, number: string): boolean {
-  const digits = digitsOf(number);
-  const ends = [call.from, call.to, ...call.legs.flatMap(({ from, to }) => [from, to])];
-  return ends.some((end) => end !== undefined && digitsOf(end) === digits);
-}
-
-/** Rooms are named after their callers. */
-function withoutRoomName(call: Call): Call {
-  return call.room?.name === undefined ? call : { ...call, room: { ...call.room, name: ERASED } };
-}
-
-async function callsNaming(db: Db, number: string): Promise<readonly string[]> {
-  const rows = await db
-    .selectFrom('calls')
-    .select('id')
-    .where('record', 'like', `%${digitsOf(number)}%`)
-    .orderBy('id')
-    .execute();
-  return rows.map(({ id }) => id);
-}
-
-async function rewriteEvents(
-  tx: Db,
-  callIds: readonly string[],
-  change: <T>(value: T) => T,
-  columns: { readonly roomName?: null } = {},
-): Promise<number> {
-  const rows = await tx
-    .selectFrom('events')
-    .select(['id', 'body'])
-    .where('callId', 'in', callIds)
-    .execute();
-  let count = 0;
-  for (const { id, body } of rows) {
-    const changed = JSON.stringify(change(JSON.parse(body)));
-    if (changed === body) continue;
-    await tx
-      .updateTable('events')
-      .set({ body: changed, ...columns })
-      .where('id', '=', id)
-      .execute();
-    count += 1;
-  }
-  return count;
-}
-
-async function rewritePublicEvents(
-  tx: Db,
-  callIds: readonly string[],
-  change: <T>(value: T) => T,
-): Promise<number> {
+async function removePublicEvents(tx: Db, callIds: readonly string[]): Promise<void> {
   const rows = await tx
     .selectFrom('publicEvents')
-    .select(['id', 'data'])
+    .select('position')
     .where('callId', 'in', callIds)
     .execute();
-  let count = 0;
-  for (const { id, data } of rows) {
-    const changed = JSON.stringify(change(JSON.parse(data)));
-    if (changed === data) continue;
-    await tx.updateTable('publicEvents').set({ data: changed }).where('id', '=', id).execute();
-    count += 1;
+  await removePositions(tx, rows);
+}
+
+/** What concerns no call, and what somebody still had to be told when its call's events went. */
+async function removeStrayPublicEvents(db: Db, before: string): Promise<void> {
+  let after = 0;
+  for (;;) {
+    // The oldest come first; what is young ends it.
+    const rows = await db
+      .selectFrom('publicEvents')
+      .leftJoin('calls', 'calls.id', 'publicEvents.callId')
+      .select(['position', 'timestamp', 'calls.id as known', 'eventsRemovedAt'])
+      .where('position', '>', after)
+      .orderBy('position')
+      .limit(LOOK_THROUGH)
+      .execute();
+    const old = rows.filter(({ timestamp }) => timestamp < before);
+    await db.transaction().execute((tx) =>
+      removePositions(
+        tx,
+        old.filter(({ known, eventsRemovedAt }) => known === null || eventsRemovedAt !== null),
+      ),
+    );
+    after = Number(rows.at(-1)?.position ?? 0);
+    if (old.length === 0) return;
   }
-  return count;
 }
 
 /** But not what somebody still has to be told. */
-async function removePublicEvents(tx: Db, callIds: readonly string[]): Promise<void> {
-  const pending = tx
-    .selectFrom('deliveries')
-    .select('position')
-    .where('state', '=', 'pending')
-    .where('stream', 'in', callIds);
-  const gone = await tx
-    .deleteFrom('publicEvents')
-    .where('callId', 'in', callIds)
-    .where('position', 'not in', pending)
-    .returning('position')
-    .execute();
-  for (let index = 0; index < gone.length; index += 500) {
-    const positions = gone.slice(index, index + 500).map(({ position }) => position);
-    const deliveries = tx.selectFrom('deliveries').select('id').where('position', 'in', positions);
-    await tx.deleteFrom('attempts').where('deliveryId', 'in', deliveries).execute();
-    await tx.deleteFrom('deliveries').where('position', 'in', positions).execute();
-  }
-}
-
-/** Where another's call or an event of no call has it. */
-async function maskEvents(db: Db, number: string): Promise<number> {
-  const like = `%${digitsOf(number)}%`;
-  const rows = await db
-    .selectFrom('events')
-    .select(['id', 'body', 'roomName'])
-    .where((eb) => eb.or([eb('body', 'like', like), eb('roomName', 'like', like)]))
-    .execute();
-  for (const { id, body, roomName } of rows) {
-    await db
-      .updateTable('events')
-      .set({
-        body: JSON.stringify(withoutNumber(JSON.parse(body), number)),
-        roomName: roomName && maskNumber(roomName, number),
-      })
-      .where('id', '=', id)
+async function removePositions(
+  tx: Db,
+  rows: readonly { readonly position: number | string }[],
+): Promise<void> {
+  for (let index = 0; index < rows.length; index += 500) {
+    const positions = rows.slice(index, index + 500).map(({ position }) => position);
+    const pending = await tx
+      .selectFrom('deliveries')
+      .select('position')
+      .where('position', 'in', positions)
+      .where('state', '=', 'pending')
       .execute();
+    const waiting = new Set(pending.map(({ position }) => String(position)));
+    const done = positions.filter((position) => !waiting.has(String(position)));
+    if (done.length === 0) continue;
+    await tx.deleteFrom('publicEvents').where('position', 'in', done).execute();
+    const deliveries = tx.selectFrom('deliveries').select('id').where('position', 'in', done);
+    await tx.deleteFrom('attempts').where('deliveryId', 'in', deliveries).execute();
+    await tx.deleteFrom('deliveries').where('position', 'in', done).execute();
   }
-  await db
-    .deleteFrom('callKeys')
-    .where('kind', '=', 'roomName')
-    .where('key', 'like', like)
-    .execute();
-  return rows.length;
-}
-
-async function maskPublicEvents(db: Db, number: string): Promise<number> {
-  const rows = await db
-    .selectFrom('publicEvents')
-    .select(['id', 'data'])
-    .where('data', 'like', `%${digitsOf(number)}%`)
-    .execute();
-  for (const { id, data } of rows) {
-    const changed = JSON.stringify(withoutNumber(JSON.parse(data), number));
-    await db.updateTable('publicEvents').set({ data: changed }).where('id', '=', id).execute();
-  }
-  return rows.length;
 }

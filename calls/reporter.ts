@@ -111,7 +111,7 @@ export function createReporter(options: ReporterOptions): Reporter {
       batchLimit = Math.ceil(lines.length / 2);
       return true;
     }
-    if (result === 'refused') log.error({ text: lines[0]?.slice(0, 200) }, 'report dropped');
+    if (result === 'refused') log.error({ bytes: lines[0]?.length }, 'report dropped');
     else batchLimit = MAX_BATCH;
     if (batch) batch.done();
     else unspooled.splice(0, lines.length);

@@ -10,6 +10,9 @@ import { UnitOfWork } from './unit-of-work/unit-of-work.ts';
 
 type Db = Kysely<LedgerSchema>;
 
+/** Shared by those who store events; "eras" in ASCII. */
+const ERASURE_LOCK = 0x65726173n;
+
 /** What keeps writers that work side by side apart. */
 export interface WriteLocks {
   /**
@@ -21,6 +24,8 @@ export interface WriteLocks {
    */
   forEvents(unit: UnitOfWork, events: readonly CallEvent[], more: readonly Key[]): Promise<void>;
   forCalls(tx: Db, callIds: readonly string[]): Promise<void>;
+  /** Waits until nobody stores events without knowing of what this transaction writes. */
+  beforeErasure(tx: Db): Promise<void>;
   /** Whether rows can be passed over that somebody else holds. */
   readonly skipLocked: boolean;
 }
@@ -58,6 +63,10 @@ export const postgresLocks: WriteLocks = {
     }
   },
 
+  async beforeErasure(tx) {
+    await sql`select pg_advisory_xact_lock(${ERASURE_LOCK})`.execute(tx);
+  },
+
   async forCalls(tx, callIds) {
     for (const some of valueLists(callIds)) {
       await tx
@@ -76,6 +85,7 @@ export const noLocks: WriteLocks = {
   skipLocked: false,
   forEvents: async () => undefined,
   forCalls: async () => undefined,
+  beforeErasure: async () => undefined,
 };
 
 /** The calls that may change, and the keys of events whose call may become known. */
@@ -96,6 +106,7 @@ async function connected(
 /** In one order, each of them waited for. */
 async function lockKeys(tx: Db, keys: readonly Key[]): Promise<void> {
   const numbers = numbersOf(keys);
+  await sql`select pg_advisory_xact_lock_shared(${ERASURE_LOCK})`.execute(tx);
   if (numbers.length === 0) return;
   await sql`select pg_advisory_xact_lock(n::bigint) from unnest(${numbers}::text[]) with ordinality as t(n, i) order by i`.execute(
     tx,

@@ -38,9 +38,12 @@ interface CallTable {
   erasedAt: Generated<string | null>;
 }
 
-/** What a call is found by. Only `room` and `roomName` may name several calls. */
+/**
+ * What a call is found by. Only `room` and `roomName` may name several calls; `call` is the id of
+ * one that turned out to be this one.
+ */
 interface CallKeyTable {
-  kind: 'sip' | 'participant' | 'job' | 'room' | 'roomName';
+  kind: 'sip' | 'participant' | 'job' | 'room' | 'roomName' | 'call';
   key: string;
   callId: string;
 }

@@ -4,6 +4,9 @@ import { createApiKeyStore } from './api-key-store.ts';
 import { createBatcher } from './batcher.ts';
 import type { Call } from './call.ts';
 import { isFinal } from './call.ts';
+import { eraseCall } from './erase-person.ts';
+import type { Arrived, NumberRules } from './erased-numbers.ts';
+import { eraseArriving } from './erased-numbers.ts';
 import type { CallEvent } from './events.ts';
 import { createIdempotencyStore } from './idempotency-store.ts';
 import type { Ledger, Recorded, StoredEvent } from './ledger.ts';
@@ -33,14 +36,20 @@ export interface SqlLedgerOptions {
   readonly locks?: WriteLocks;
   /** See `publishChanges`. */
   readonly publishLock?: (tx: Db) => Promise<void>;
-  /** Makes the database's files forget what was taken out. */
+  /** See `RemovalOptions`. */
+  readonly numbers?: NumberRules | undefined;
   readonly afterRemoval?: () => Promise<void>;
 }
 
 /** The ledger on a database that Kysely drives and `migrate` has prepared. Owns the connection. */
 export function createSqlLedger(
   db: Db,
-  { locks = noLocks, publishLock, afterRemoval }: SqlLedgerOptions = {},
+  {
+    locks = noLocks,
+    publishLock,
+    numbers,
+    afterRemoval = async () => undefined,
+  }: SqlLedgerOptions = {},
 ): Ledger {
   const listeners = new Set<() => void>();
 
@@ -54,6 +63,7 @@ export function createSqlLedger(
       const done = await work(unit, changes);
       await unit.flush();
       published = await publishChanges(tx, changes, publishLock);
+      for (const id of unit.erased) await eraseCall(tx, id, new Date().toISOString());
       return done;
     });
     if (published > 0) notify();
@@ -73,23 +83,25 @@ export function createSqlLedger(
     return result;
   }
 
+  async function arriving(tx: Db, events: readonly CallEvent[]) {
+    if (numbers !== undefined) return eraseArriving(tx, events, numbers);
+    return (event: CallEvent): Arrived => ({ event, isTheirs: false });
+  }
+
   async function store(requests: readonly (readonly CallEvent[])[]): Promise<Recorded[][]> {
     let more: readonly Key[] = [];
     for (let attempt = 1; ; attempt += 1) {
       try {
         return await write(async (unit, changes) => {
           await locks.forEvents(unit, requests.flat(), more);
-          await readFor(unit, requests.flat());
+          const arrive = await arriving(unit.db, requests.flat());
+          const arrived = requests.map((events) => events.map(arrive));
+          const events = arrived.flat().map(({ event }) => event);
+          await readFor(unit, events);
           const results: Recorded[][] = [];
-          for (const events of requests) {
+          for (const some of arrived) {
             const recorded: Recorded[] = [];
-            for (const event of events) {
-              const result = await recordEvent(unit, event);
-              const { callId, outcome } = result;
-              const isFresh = outcome === 'applied' || outcome === 'no_effect';
-              if (callId !== undefined && isFresh) changes.happened(callId, event);
-              recorded.push(result);
-            }
+            for (const one of some) recorded.push(await recordArrived(unit, changes, one));
             results.push(recorded);
           }
           return results;
@@ -108,7 +120,7 @@ export function createSqlLedger(
   return {
     apiKeys: createApiKeyStore(db),
     idempotency: createIdempotencyStore(db),
-    removal: createRemoval(db, locks, afterRemoval),
+    removal: createRemoval(db, { locks, numbers, afterRemoval }),
     outbox: createOutbox(db, { rowLocks: publishLock !== undefined, publish }),
 
     record: (events) => batcher.run(events),
@@ -251,6 +263,21 @@ export function createSqlLedger(
       await db.destroy();
     },
   };
+}
+
+async function recordArrived(
+  unit: UnitOfWork,
+  changes: CallChanges,
+  { event, isTheirs }: Arrived,
+): Promise<Recorded> {
+  const recorded = await recordEvent(unit, event);
+  const { callId, outcome } = recorded;
+  if (callId === undefined) return recorded;
+  if (isTheirs) unit.erased.add(callId);
+  if (outcome === 'applied' || outcome === 'no_effect') {
+    changes.happened(callId, unit.events.stored(event.id) ?? event);
+  }
+  return recorded;
 }
 
 function storedEvent(row: EventRow): StoredEvent {

@@ -1,12 +1,20 @@
 import { execFile } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { promisify } from 'node:util';
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test, vi } from 'vitest';
 import { ledgerContract } from './fixtures/ledger-contract.ts';
-import { storageContract } from './fixtures/storage-contract.ts';
+import { NUMBERS, storageContract } from './fixtures/storage-contract.ts';
 import { connectSqlite, openSqliteLedger } from './sqlite-ledger.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'sqlite-'));
@@ -16,7 +24,7 @@ afterAll(() => rmSync(dir, { recursive: true }));
 describe('SQLite, what is stored', () => {
   storageContract({
     dialect: 'sqlite',
-    open: () => openSqliteLedger(path),
+    open: () => openSqliteLedger(path, NUMBERS),
     connect: () => connectSqlite(path),
     reset: async () => rmSync(join(dir, 'data'), { recursive: true, force: true }),
     run: async (sql) => {
@@ -45,6 +53,40 @@ describe('SQLite', () => {
       promisify(execFile)(process.execPath, ['--input-type=module', '--eval', script]);
     await Promise.all([start(), start(), start()]);
     expect(statSync(fresh).size).toBeGreaterThan(0);
+  });
+
+  test('what was erased is in none of its files, also when somebody reads them meanwhile', async () => {
+    const folder = join(dir, 'erased');
+    const file = join(folder, 'trunkline.sqlite');
+    const ledger = await openSqliteLedger(file, NUMBERS);
+    const at = '2026-11-20T10:00:00.000Z';
+    await ledger.record([
+      {
+        id: 'E_joined',
+        source: 'webhook',
+        at,
+        correlation: { sipCallId: 'SCL_1', participantSid: 'PA_1', roomName: 'call-_+493012340_x' },
+        type: 'participant.joined',
+        data: {
+          kind: 'sip',
+          identity: 'sip_+493012340',
+          sip: { direction: 'inbound', ingress: 'livekit-sip', from: '+493012340' },
+        },
+      },
+    ]);
+    const isThere = () =>
+      readdirSync(folder).some((name) => readFileSync(join(folder, name)).includes('493012340'));
+    expect(isThere()).toBe(true);
+    const reader = new DatabaseSync(file);
+    reader.exec('begin; select record from calls');
+    const erasing = ledger.removal.erase('+493012340');
+    await vi.waitFor(async () =>
+      expect((await ledger.calls({ limit: 1 })).data[0]?.from).toBe('erased'),
+    );
+    reader.close();
+    await erasing;
+    expect(isThere()).toBe(false);
+    await ledger.close();
   });
 
   test('only its owner can read the file', () => {

@@ -1,24 +1,45 @@
 import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { CamelCasePlugin, Kysely, SqliteDialect, sql } from 'kysely';
+import type { NumberRules } from './erased-numbers.ts';
 import type { Ledger } from './ledger.ts';
 import { migrate } from './migrations/index.ts';
-import { openNodeSqlite } from './node-sqlite.ts';
+import { BUSY_TIMEOUT_MS, openNodeSqlite } from './node-sqlite.ts';
 import type { LedgerSchema } from './schema.ts';
 import { createSqlLedger } from './sql-ledger.ts';
+import { StoreBusyError } from './store-errors.ts';
+
+/** A backup or a dump reads the write-ahead log meanwhile: waited for so often and so long, ms. */
+const TRUNCATE_ATTEMPTS = 10;
+const TRUNCATE_EVERY_MS = 200;
 
 /**
  * The ledger in a SQLite file (made when missing, brought up to date), for one call service on
  * one machine. Rejects when the file cannot be opened or is no ledger.
+ *
+ * @param numbers without them nobody can be erased
  */
-export async function openSqliteLedger(path: string): Promise<Ledger> {
+export async function openSqliteLedger(path: string, numbers?: NumberRules): Promise<Ledger> {
   const db = await connectSqlite(path);
-  return createSqlLedger(db, {
-    // Until then the write-ahead log has the pages as they were.
-    async afterRemoval() {
-      await sql`pragma wal_checkpoint(truncate)`.execute(db);
-    },
-  });
+  return createSqlLedger(db, { numbers, afterRemoval: () => truncateLog(db) });
+}
+
+/** Until then the write-ahead log has the pages as they were. */
+async function truncateLog(db: Kysely<LedgerSchema>): Promise<void> {
+  for (let attempt = 1; ; attempt += 1) {
+    const isDone = await db.connection().execute(async (connection) => {
+      // SQLite itself waits by keeping the whole process from doing anything.
+      await sql`pragma busy_timeout = 0`.execute(connection);
+      const checkpoint = sql<{ busy: number }>`pragma wal_checkpoint(truncate)`;
+      const { rows } = await checkpoint.execute(connection);
+      await sql`pragma busy_timeout = ${sql.lit(BUSY_TIMEOUT_MS)}`.execute(connection);
+      return rows[0]?.busy === 0;
+    });
+    if (isDone) return;
+    if (attempt === TRUNCATE_ATTEMPTS) throw new StoreBusyError();
+    await delay(TRUNCATE_EVERY_MS);
+  }
 }
 
 /** As `openSqliteLedger`, without what makes a ledger of it. The caller's to destroy. */

@@ -67,6 +67,11 @@ function withoutPlus(number: string): string | undefined {
   return parsed?.isValid() && isE164(parsed.number) ? parsed.number : undefined;
 }
 
+/** ISO 3166 country of an E.164 number; undefined where no number plan has it. */
+export function countryOf(number: string): string | undefined {
+  return parsePhoneNumberFromString(number)?.country;
+}
+
 /** Whether a text is an ISO 3166 country with a number plan, e.g. `RU`. */
 export function isCountry(code: string): code is CountryCode {
   return isSupportedCountry(code);

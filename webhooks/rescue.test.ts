@@ -35,7 +35,8 @@ let transfers: () => Promise<void>;
 beforeEach(async () => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'] });
   dir = await mkdtemp(join(tmpdir(), 'rescue-'));
-  ledger = await openSqliteLedger(join(dir, 'trunkline.sqlite'));
+  const numbers = { country: 'RU', secret: 'secret' };
+  ledger = await openSqliteLedger(join(dir, 'trunkline.sqlite'), numbers);
   people = [CALLER];
   dispatches = [{ id: 'AD_1', agentName: 'trunkline', metadata: '{"line":"main"}', jobs: [] }];
   asked = [];

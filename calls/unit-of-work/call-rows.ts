@@ -2,6 +2,7 @@ import type { Kysely } from 'kysely';
 import { ulid } from 'ulid';
 import type { Call } from '../call.ts';
 import { rowLists, valueLists } from '../lists.ts';
+import { ERASED } from '../redact.ts';
 import type { CallRow, LedgerSchema, NewCallRow } from '../schema.ts';
 
 /** A call as it is stored, or will be. */
@@ -155,8 +156,8 @@ class Row implements KnownCall {
       state: call.state,
       direction: call.direction,
       line: call.line ?? null,
-      fromNumber: call.from ?? null,
-      toNumber: call.to ?? null,
+      fromNumber: unlessErased(call.from),
+      toNumber: unlessErased(call.to),
       startedAt: call.startedAt,
       endedAt: call.endedAt ?? null,
       sealedAt: call.sealedAt ?? null,
@@ -165,6 +166,10 @@ class Row implements KnownCall {
       record: JSON.stringify(call),
     };
   }
+}
+
+function unlessErased(number: string | undefined): string | null {
+  return number === undefined || number === ERASED ? null : number;
 }
 
 export const callOf = ({ record }: Pick<CallRow, 'record'>): Call => JSON.parse(record) as Call;

@@ -3,6 +3,7 @@ import { idKeys, isNameOnly, nameOf } from '../event-keys.ts';
 import type { CallEvent } from '../events.ts';
 import { rowLists, sameLength, valueLists } from '../lists.ts';
 import { FOUNDING_TYPES } from '../partition.ts';
+import { ERASED } from '../redact.ts';
 import type { EventRow, Key, LedgerSchema, NewEventRow } from '../schema.ts';
 import { ConflictError } from '../store-errors.ts';
 import { Groups } from './groups.ts';
@@ -99,7 +100,8 @@ export class Events {
   async orphans(keys: readonly Key[]): Promise<readonly Entry[]> {
     const ids = new Map<string, { column: (typeof COLUMN)[keyof typeof COLUMN]; key: string }>();
     for (const { kind, key } of keys) {
-      if (kind !== 'roomName') ids.set(nameOf({ kind, key }), { column: COLUMN[kind], key });
+      if (kind === 'roomName' || kind === 'call') continue;
+      ids.set(nameOf({ kind, key }), { column: COLUMN[kind], key });
     }
     const names = [...ids.keys()];
     for (const some of valueLists(unread(names, this.#orphans))) {
@@ -169,7 +171,12 @@ export class Events {
     row.isMoved = true;
   }
 
-  /** What is left when a person was taken out of it; its room's name, which may tell who, too. */
+  /** As it is, or will be, in the database. */
+  stored(id: string): CallEvent | undefined {
+    return this.#rows.get(id)?.event;
+  }
+
+  /** What is left when a person was taken out of it. */
   rewrite(entry: Entry, event: CallEvent): void {
     const row = this.#rowOf(entry);
     this.#ofName.remove(row.event.correlation.roomName, row);
@@ -196,10 +203,10 @@ export class Events {
     }
     for (const row of rows) {
       if (row.receivedAt !== undefined || !(row.isMoved || row.isRewritten)) continue;
-      const { id, callId, sequence, late, body } = toInsert(row);
+      const { id, callId, sequence, late, body, roomName } = toInsert(row);
       await this.#db
         .updateTable('events')
-        .set({ callId, sequence, late, ...(row.isRewritten && { body, roomName: null }) })
+        .set({ callId, sequence, late, ...(row.isRewritten && { body, roomName }) })
         .where('id', '=', id)
         .execute();
     }
@@ -252,8 +259,8 @@ function rowOf({
   };
 }
 
-function toInsert({ event, callId, sequence, late, receivedAt, isRewritten }: Row): NewEventRow {
-  const { sipCallId, participantSid, roomSid, roomName, jobId } = event.correlation;
+function toInsert({ event, callId, sequence, late, receivedAt }: Row): NewEventRow {
+  const { sipCallId, participantSid, roomSid, jobId } = event.correlation;
   return {
     id: event.id,
     callId: callId ?? null,
@@ -265,7 +272,7 @@ function toInsert({ event, callId, sequence, late, receivedAt, isRewritten }: Ro
     sipCallId: sipCallId ?? null,
     participantSid: participantSid ?? null,
     roomSid: roomSid ?? null,
-    roomName: isRewritten ? null : (roomName ?? null),
+    roomName: roomNameOf(event),
     jobId: jobId ?? null,
     body: JSON.stringify(event),
   };
@@ -277,6 +284,11 @@ function unread(names: readonly string[], known: ReadonlySet<string>): string[] 
 
 export function byArrival(a: Entry, b: Entry): number {
   return a.position - b.position;
+}
+
+/** What the event is found by; not when it was erased. */
+export function roomNameOf({ correlation: { roomName } }: CallEvent): string | null {
+  return roomName === undefined || roomName === ERASED ? null : roomName;
 }
 
 export const eventOf = ({ body }: Pick<EventRow, 'body'>): CallEvent =>

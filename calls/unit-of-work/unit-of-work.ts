@@ -18,6 +18,8 @@ export class UnitOfWork {
   readonly keys: CallKeys;
   readonly calls: CallRows;
   readonly events: Events;
+  /** Calls that have turned out to be of somebody who was erased. */
+  readonly erased = new Set<string>();
   readonly #changes: CallChanges | undefined;
 
   /** @param changes is told of every record that is another one now */
