@@ -108,7 +108,8 @@ test('a call that livekit-server cannot place fails, and leaves no room behind',
     expect(found.state).toBe('failed');
     return found;
   }, WAIT);
-  expect(call).toMatchObject({ direction: 'outbound', endReason: 'trunk_failure' });
+  const ending = { endedBy: 'system', endReason: 'trunk_failure' };
+  expect(call).toMatchObject({ direction: 'outbound', ...ending });
   const operator = call.timeline.filter(({ source }) => source === 'operator');
   expect(operator.map(({ type }) => type)).toEqual(['call.requested', 'dial.failed']);
   const rooms = createLiveKitOperator({ ...SECRETS, url: livekit.url });

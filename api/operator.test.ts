@@ -269,6 +269,30 @@ test.each([
   });
 });
 
+test('what LiveKit refuses has ended before a carrier heard of it', async () => {
+  const unknown = new LiveKitError(new Error('object cannot be found'));
+  const { livekit, done } = fakeLiveKit({ dial: () => Promise.reject(unknown) });
+  await start(livekit);
+  const dialled = await act('', { to: '+74951234567', line: 'main' });
+  const { id } = (await dialled.json()) as { id: string };
+  await vi.waitFor(() => expect(done.at(-1)).toMatch(/^delete call-out_/));
+  expect(await app.ledger.call(id)).toMatchObject({
+    state: 'failed',
+    ending: { by: 'system', reason: 'trunk_failure' },
+  });
+});
+
+test('without an agent nobody is dialled', async () => {
+  const refused = new LiveKitError(new Error('no response from servers'));
+  const { livekit, done } = fakeLiveKit({ dispatch: () => Promise.reject(refused) });
+  await start(livekit);
+  expect((await act('', { to: '+74951234567', line: 'main' })).status).toBe(503);
+  expect(done.some((action) => action.startsWith('dial '))).toBe(false);
+  expect((await app.ledger.calls({ limit: 10 })).data).toMatchObject([
+    { state: 'failed', ending: { by: 'system', reason: 'no_agent' } },
+  ]);
+});
+
 test('the same request under one Idempotency-Key dials once', async () => {
   const { livekit, done } = fakeLiveKit();
   await start(livekit);

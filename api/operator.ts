@@ -6,7 +6,7 @@ import { isFinal } from '../calls/call.ts';
 import type { CallEvent } from '../calls/events.ts';
 import type { Ledger } from '../calls/ledger.ts';
 import { ERASED } from '../calls/redact.ts';
-import type { Correlation } from '../calls/reports.ts';
+import type { Correlation, EndReason } from '../calls/reports.ts';
 import type { Line, OutboundConfig } from '../config/config.ts';
 import { isAllowed } from './destinations.ts';
 import { LiveKitError } from './livekit-operator.ts';
@@ -135,7 +135,7 @@ export class Operator {
     try {
       await livekit.dispatch(room, agentName, JSON.stringify({ line }));
     } catch (error) {
-      await this.#dialFailed(correlation, room, error);
+      await this.#dialFailed(correlation, room, error, 'no_agent');
       throw unavailable(error);
     }
     this.#dial({ ...options, trunkId: trunk, room }, correlation);
@@ -173,13 +173,16 @@ export class Operator {
     this.#dialling.add(dialling);
   }
 
-  async #dialFailed(correlation: Correlation, room: string, error: unknown): Promise<void> {
+  async #dialFailed(
+    correlation: Correlation,
+    room: string,
+    error: unknown,
+    reason?: EndReason,
+  ): Promise<void> {
     const { livekit, ledger, log } = this.#options;
-    const {
-      endReason,
-      sipCode,
-      message: detail,
-    } = error instanceof LiveKitError ? error : new LiveKitError(error);
+    const failure = error instanceof LiveKitError ? error : new LiveKitError(error);
+    const { sipCode, message: detail } = failure;
+    const endReason = reason ?? failure.endReason;
     log.info({ ...correlation, endReason, sipCode }, 'nobody was reached');
     await ledger.record([
       {

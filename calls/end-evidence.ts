@@ -101,9 +101,14 @@ export function fromDialFailed({
   readonly endReason: EndReason;
   readonly sipCode?: number;
 }): Ending {
-  const by = endReason === 'cancelled' ? 'operator' : 'carrier';
   const weight = sipCode === undefined ? WEIGHT.connectionLost : WEIGHT.dialog;
-  return evidence(by, endReason, weight, sipCode);
+  return evidence(dialFailedBy(endReason, sipCode), endReason, weight, sipCode);
+}
+
+function dialFailedBy(endReason: EndReason, sipCode: number | undefined): EndedBy {
+  if (endReason === 'cancelled') return 'operator';
+  // Without a status the trunk was not asked, or has not answered while it rang.
+  return sipCode !== undefined || endReason === 'no_answer' ? 'carrier' : 'system';
 }
 
 export function fromAgentEnded(call: Call, data: DataOf<'agent.ended'>): Ending {

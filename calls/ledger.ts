@@ -109,11 +109,13 @@ interface OpenCall {
   readonly touchedAt: string;
 }
 
-interface UnassignedRoom {
+export interface UnassignedRoom {
   readonly roomSid: string;
   readonly roomName: string | undefined;
   /** A job was there: an agent is, or was. */
   readonly hasAgent: boolean;
+  /** The agent has met somebody, and so told what it talks about. */
+  readonly hasBegun: boolean;
   /** Arrival of the last event. */
   readonly touchedAt: string;
 }

@@ -173,21 +173,25 @@ export function createSqlLedger(
     async unassignedRooms(since) {
       const rows = await db
         .selectFrom('events')
-        .select(({ fn }) => [
+        .select((eb) => [
           'roomSid',
-          fn.max('roomName').as('roomName'),
-          fn.max('jobId').as('jobId'),
-          fn.max('receivedAt').as('touchedAt'),
+          eb.fn.max('roomName').as('roomName'),
+          eb.fn.max('jobId').as('jobId'),
+          eb.fn
+            .max(eb.case().when('type', '=', 'agent.started').then(1).else(0).end())
+            .as('hasBegun'),
+          eb.fn.max('receivedAt').as('touchedAt'),
         ])
         .where('callId', 'is', null)
         .where('roomSid', 'is not', null)
         .where('receivedAt', '>=', since)
         .groupBy('roomSid')
         .execute();
-      return rows.map(({ roomSid, roomName, jobId, touchedAt }) => ({
+      return rows.map(({ roomSid, roomName, jobId, hasBegun, touchedAt }) => ({
         roomSid: roomSid ?? '',
         roomName: roomName ?? undefined,
         hasAgent: jobId !== null,
+        hasBegun: hasBegun === 1,
         touchedAt,
       }));
     },

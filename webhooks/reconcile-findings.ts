@@ -1,6 +1,7 @@
 import type { AgentJob, Call, Leg } from '../calls/call.ts';
 import { isFinal } from '../calls/call.ts';
 import type { CallEvent } from '../calls/events.ts';
+import type { UnassignedRoom } from '../calls/ledger.ts';
 import { plausibleTime } from '../calls/plausible-time.ts';
 import type { NumberPlan } from './from-livekit.ts';
 import { correlationOf, participantData } from './from-livekit.ts';
@@ -71,6 +72,23 @@ export function departures(call: Call, rooms: readonly RoomState[], now: Date): 
       : [left({ ...room, participantSid, jobId }, 'agent', now)];
   });
   return [...legs, ...agents];
+}
+
+/**
+ * Whether a room that no call is known for is a call all the same: an agent waits in it for
+ * somebody, or met somebody there while nobody was told. An agent that only came too late, into a
+ * room that its own coming has made anew, is none.
+ */
+export function isCallOfAgent(
+  { hasAgent, hasBegun }: Pick<UnassignedRoom, 'hasAgent' | 'hasBegun'>,
+  room: RoomState | undefined,
+): boolean {
+  if (!hasAgent) return false;
+  if (room === undefined) return hasBegun;
+  if (room.people === undefined) return false;
+  const has = (kind: string) => room.people?.some((one) => one.kind === kind) === true;
+  // With a caller in it, it is that caller's call.
+  return !has('SIP') && (hasBegun || has('AGENT'));
 }
 
 /** An agent waits where nobody has called: a call of its own. */

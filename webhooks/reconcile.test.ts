@@ -201,6 +201,55 @@ describe('reconcile', () => {
   });
 });
 
+describe('an agent that came too late, into a room that was deleted', () => {
+  /** Its coming makes the room anew; it sees that this is another one, and goes. */
+  const anew = { roomSid: 'RM_anew', roomName };
+  const there = { ...anew, participantSid: 'PA_late', jobId: 'AJ_late' };
+  const data = { kind: 'agent', identity: 'agent-AJ_late', agentName: 'trunkline' } as const;
+  const base = { source: 'webhook', at: new Date().toISOString() } as const;
+  const late: CallEvent[] = [
+    { ...base, id: 'EV_1', correlation: anew, type: 'room.started', data: {} },
+    { ...base, id: 'EV_2', correlation: there, type: 'participant.joined', data },
+    {
+      ...base,
+      id: 'EV_3',
+      correlation: there,
+      type: 'participant.left',
+      data: { ...data, reason: 'left' },
+    },
+  ];
+
+  test.each([
+    ['is empty', () => rooms.set(roomName, { sid: 'RM_anew', people: [] })],
+    ['is gone', () => rooms.clear()],
+  ])('is no call when the room %s', async (_how, leave) => {
+    await ledger.record(late);
+    leave();
+    await run();
+    expect(await calls()).toEqual([]);
+  });
+
+  test('but an agent that met somebody there was a call, though it is over', async () => {
+    const started = {
+      ...base,
+      id: '01REPORT',
+      source: 'worker',
+      correlation: { roomSid: 'RM_anew', jobId: 'AJ_late' },
+      type: 'agent.started',
+      data: {
+        agentName: 'trunkline',
+        profile: 'desk',
+        profileVersion: 'v1',
+        line: 'main',
+        pipeline: 'cascade',
+      },
+    } as const;
+    await ledger.record([...late, started]);
+    await run();
+    expect(await calls()).toMatchObject([{ ingress: 'room', line: 'main' }]);
+  });
+});
+
 describe('after an outage', () => {
   test('LiveKit was started anew, and the caller is in another room of that name', async () => {
     await ledger.record(arrivals);

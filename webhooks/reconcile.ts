@@ -4,7 +4,13 @@ import type { Ledger } from '../calls/ledger.ts';
 import type { NumberPlan } from './from-livekit.ts';
 import type { LiveKitRoom, LiveKitRooms } from './livekit-rooms.ts';
 import type { RoomState } from './reconcile-findings.ts';
-import { agentAlone, arrivals, departures, isSettled } from './reconcile-findings.ts';
+import {
+  agentAlone,
+  arrivals,
+  departures,
+  isCallOfAgent,
+  isSettled,
+} from './reconcile-findings.ts';
 
 /** What was heard of just now is still on its way by webhook, ms. */
 const QUIET_MS = 10_000;
@@ -50,13 +56,11 @@ export async function reconcile(deps: ReconcilerDeps, now: Date): Promise<readon
   for (const { call, touchedAt } of open) {
     if (touchedAt <= quietSince) found.push(...departures(call, rooms, now));
   }
-  for (const { roomSid, roomName: name, hasAgent, touchedAt } of unassigned) {
-    if (touchedAt > quietSince || !hasAgent) continue;
-    if (calls.some(({ room }) => room?.sid === roomSid)) continue;
+  for (const one of unassigned) {
+    const { roomSid, roomName: name, touchedAt } = one;
+    if (touchedAt > quietSince || calls.some(({ room }) => room?.sid === roomSid)) continue;
     const room = rooms.find(({ sid }) => sid === roomSid);
-    if (room !== undefined && room.people === undefined) continue;
-    // With a caller in it, it is that caller's call.
-    if (room?.people?.some(({ kind }) => kind === 'SIP')) continue;
+    if (!isCallOfAgent(one, room)) continue;
     found.push(agentAlone({ sid: roomSid, ...(name !== undefined && { name }) }, now));
   }
   await recordFound(deps, found);
