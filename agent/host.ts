@@ -8,10 +8,10 @@
 import { initializeLogger } from '@livekit/agents';
 import { dispose } from '@livekit/rtc-node';
 import { join } from 'node:path';
-import { pino } from 'pino';
 import type { Logger } from 'pino';
 import { createReporter } from '../calls/reporter.ts';
 import type { AgentProfile } from '../config/config.ts';
+import { openLog } from '../config/open-log.ts';
 import type { FromHost, ToHost } from './host-messages.ts';
 import { runJob } from './job.ts';
 import type { JobDependencies, JobInfo } from './job.ts';
@@ -21,7 +21,7 @@ import { RunningJobs } from './running-jobs.ts';
 import { SpokenTexts } from './spoken-texts.ts';
 
 const running = new Map<string, AbortController>();
-let deps: JobDependencies | undefined;
+let deps: (JobDependencies & { readonly runningJobs: RunningJobs }) | undefined;
 
 process.on('message', (message: ToHost) => {
   switch (message.type) {
@@ -48,12 +48,14 @@ process.on('SIGTERM', () => undefined);
 process.on('SIGINT', () => undefined);
 process.on('unhandledRejection', (error) => deps?.log.error({ err: error }, 'unhandled rejection'));
 
-function init({ config }: Extract<ToHost, { type: 'init' }>): JobDependencies {
+function init({ config }: Extract<ToHost, { type: 'init' }>): typeof deps {
   initializeLogger({ pretty: false, level: config.logLevel });
-  const log: Logger = pino({ name: 'agent-host', level: config.logLevel });
+  const log = openLog('agent-host', config.logLevel);
   const providers = createProviders(config.providers);
-  const spokenTexts = new SpokenTexts(join(config.dataDir, 'spoken-texts'), (profile) =>
-    providers.tts(profile),
+  const spokenTexts = new SpokenTexts(
+    join(config.dataDir, 'spoken-texts'),
+    (profile) => providers.tts(profile),
+    log,
   );
   for (const { agent, language } of config.lines) {
     const texts = Object.values(phrasesFor(language));
@@ -69,7 +71,8 @@ function init({ config }: Extract<ToHost, { type: 'init' }>): JobDependencies {
     source: 'worker',
     log,
   });
-  return { config, reporter, providers, spokenTexts, log };
+  const runningJobs = new RunningJobs(config.dataDir, log);
+  return { config, reporter, providers, spokenTexts, runningJobs, log };
 }
 
 /** One after the other, the greeting first: providers limit how much is synthesised at once. */
@@ -92,13 +95,14 @@ async function run(job: JobInfo): Promise<void> {
   if (!deps) throw new Error('a job came before init');
   const abort = new AbortController();
   running.set(job.id, abort);
-  const runningJobs = new RunningJobs(deps.config.dataDir);
-  runningJobs.begin(job);
   try {
+    deps.runningJobs.begin(job);
     await runJob(job, deps, abort.signal);
+  } catch (error) {
+    deps.log.error({ err: error, jobId: job.id }, 'a call failed');
   } finally {
     running.delete(job.id);
-    runningJobs.end(job.id);
+    deps.runningJobs.end(job.id);
     send({ type: 'jobEnded', jobId: job.id });
     if (!process.connected) await exitWhenIdle();
   }
@@ -106,9 +110,12 @@ async function run(job: JobInfo): Promise<void> {
 
 async function exitWhenIdle(): Promise<void> {
   if (running.size > 0) return;
-  await deps?.reporter.close();
-  await dispose();
-  process.exit(0);
+  try {
+    await deps?.reporter.close();
+    await dispose();
+  } finally {
+    process.exit(0);
+  }
 }
 
 /** A worker that died just now is no reason to die with it: `disconnect` follows. */

@@ -1,14 +1,14 @@
 import { join } from 'node:path';
-import { pino } from 'pino';
 import { createReporter } from '../calls/reporter.ts';
-import { loadConfig } from '../config/load-config.ts';
+import { loadConfigOrExit } from '../config/load-config-or-exit.ts';
+import { openLog } from '../config/open-log.ts';
 import { serveHealth } from './health.ts';
 import { RunningJobs, reportLost } from './running-jobs.ts';
 
 const cwd = process.cwd();
 
-const config = loadConfig({ env: process.env, cwd });
-const log = pino({ name: 'agent', level: config.logLevel });
+const config = loadConfigOrExit({ env: process.env, cwd });
+const log = openLog('agent', config.logLevel);
 const reporter = createReporter({
   url: config.callServiceUrl,
   apiKey: config.livekit.apiKey,
@@ -18,7 +18,7 @@ const reporter = createReporter({
   log,
 });
 // Callers of the worker before this one wait for help: that cannot wait for the SDK to load.
-reportLost(new RunningJobs(config.dataDir).takeLost(), reporter);
+reportLost(new RunningJobs(config.dataDir, log).takeLost(), reporter);
 const { version: sdkVersion } = await import('@livekit/agents');
 const { AgentWorker } = await import('./worker.ts');
 const worker = new AgentWorker({ config, reporter, log, sdkVersion });

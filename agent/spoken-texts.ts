@@ -1,13 +1,15 @@
 import type { tts, voice } from '@livekit/agents';
 import { AudioFrame } from '@livekit/rtc-node';
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ReadableStream } from 'node:stream/web';
 import { setTimeout as delay } from 'node:timers/promises';
 // oxlint-disable-next-line import/default -- CommonJS, and its types say otherwise
 import wavefile from 'wavefile';
+import type { Logger } from 'pino';
 import type { AgentProfile } from '../config/config.ts';
+import { makeFolder } from '../config/make-folder.ts';
 import { TTS_SAMPLE_RATE } from './providers.ts';
 
 /** Frames of a greeting: long enough to be cheap, short enough to stop at once on barge-in. */
@@ -24,11 +26,17 @@ const QUICKLY = { maxRetry: 1, retryIntervalMs: 100, timeoutMs: 5_000 };
 export class SpokenTexts {
   readonly #folder: string;
   readonly #makeVoice: (profile: AgentProfile) => tts.TTS;
+  readonly #log: Pick<Logger, 'warn'>;
   readonly #samples = new Map<string, Promise<Int16Array>>();
 
-  constructor(folder: string, makeVoice: (profile: AgentProfile) => tts.TTS) {
+  constructor(
+    folder: string,
+    makeVoice: (profile: AgentProfile) => tts.TTS,
+    log: Pick<Logger, 'warn'>,
+  ) {
     this.#folder = folder;
     this.#makeVoice = makeVoice;
+    this.#log = log;
   }
 
   /** PCM of `text` at `TTS_SAMPLE_RATE`; rejects when the TTS fails, and tries again next time. */
@@ -56,7 +64,9 @@ export class SpokenTexts {
 
   async #load(file: string, profile: AgentProfile, text: string): Promise<Int16Array> {
     const saved = await readFile(file).catch(() => undefined);
-    if (saved) return new Int16Array(new Uint8Array(saved).buffer);
+    // A power cut may leave a file without what was in it.
+    if (saved && saved.length > 0 && saved.length % 2 === 0)
+      return new Int16Array(new Uint8Array(saved).buffer);
     const voice = this.#makeVoice(profile);
     let samples: Int16Array;
     try {
@@ -64,11 +74,21 @@ export class SpokenTexts {
     } finally {
       await voice.close();
     }
-    await mkdir(this.#folder, { recursive: true });
-    const temporary = `${file}.${process.pid}`;
-    await writeFile(temporary, new Uint8Array(samples.buffer));
-    await rename(temporary, file); // whole or not at all: several processes share the folder
+    await this.#keep(file, samples);
     return samples;
+  }
+
+  /** Never throws: without a disk it is spoken all the same, and made again by the next process. */
+  async #keep(file: string, samples: Int16Array): Promise<void> {
+    const temporary = `${file}.${process.pid}`;
+    try {
+      makeFolder(this.#folder);
+      await writeFile(temporary, new Uint8Array(samples.buffer));
+      await rename(temporary, file); // whole or not at all: several processes share the folder
+    } catch (error) {
+      this.#log.warn({ err: error }, 'a fixed text is not kept on disk');
+      await rm(temporary, { force: true }).catch(() => undefined);
+    }
   }
 }
 

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -12,6 +12,7 @@ import { pino } from 'pino';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import type { Correlation, ReportBody } from '../calls/reports.ts';
 import { loadConfig } from '../config/load-config.ts';
+import { fullDisk } from '../test/harness/full-disk.ts';
 import { startLivekit } from '../test/harness/start-livekit.ts';
 import type { TestLivekit } from '../test/harness/start-livekit.ts';
 import { waitFor } from '../test/harness/wait-for.ts';
@@ -66,14 +67,14 @@ async function freePort(): Promise<string> {
 }
 
 /** Settings of a worker with room for two calls; no provider is there, and none is needed. */
-function environment() {
+function environment(dataDir = mkdtempSync(join(folder, 'data-'))) {
   return {
     LIVEKIT_URL: livekit.url,
     LIVEKIT_API_KEY: livekit.apiKey,
     LIVEKIT_API_SECRET: livekit.apiSecret,
     TRUNKLINE_AGENT_NAME: AGENT,
     TRUNKLINE_CONFIG: LINES,
-    TRUNKLINE_DATA_DIR: mkdtempSync(join(folder, 'data-')),
+    TRUNKLINE_DATA_DIR: dataDir,
     TRUNKLINE_API_URL: `http://127.0.0.1:${servicePort}`,
     TRUNKLINE_REHEARSAL_PORT: servicePort,
     TRUNKLINE_AGENT_HOSTS: '1',
@@ -83,8 +84,8 @@ function environment() {
 }
 
 /** A worker in this process, ready for calls, and what it reports. */
-async function startWorker() {
-  const config = loadConfig({ env: environment(), cwd: folder });
+async function startWorker(dataDir?: string) {
+  const config = loadConfig({ env: environment(dataDir), cwd: folder });
   const reports: (Correlation & ReportBody)[] = [];
   const reporter = {
     report: (call: Correlation, body: ReportBody) => void reports.push({ ...call, ...body }),
@@ -166,6 +167,28 @@ test('is full with as many calls as it may take, and takes another when one ends
   await rooms.deleteRoom(first);
   await isReady(worker);
   await dispatchAndWait();
+});
+
+test('a full disk costs no call and no room for one', async () => {
+  const { dir } = fullDisk();
+  const { worker } = await startWorker(dir);
+  for (let calls = 0; calls < 3; calls++) {
+    const room = await dispatchAndWait();
+    await rooms.deleteRoom(room);
+    await waitFor(() => worker.activeJobs === 0 && worker.free === 2);
+  }
+});
+
+test('nor does a data folder that is removed while it runs', async () => {
+  const dataDir = mkdtempSync(join(folder, 'data-'));
+  const { worker } = await startWorker(dataDir);
+  const room = await dispatchAndWait();
+  rmSync(dataDir, { recursive: true });
+  writeFileSync(dataDir, 'a file in its place');
+  await rooms.deleteRoom(room);
+  await waitFor(() => worker.activeJobs === 0 && worker.free === 2);
+  await rooms.deleteRoom(await dispatchAndWait());
+  await waitFor(() => worker.activeJobs === 0 && worker.free === 2);
 });
 
 test('a host that is killed is replaced, and its calls are reported as lost', async () => {

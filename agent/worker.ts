@@ -53,7 +53,7 @@ export class AgentWorker {
 
   constructor(options: WorkerOptions) {
     this.#options = options;
-    this.#runningJobs = new RunningJobs(options.config.dataDir);
+    this.#runningJobs = new RunningJobs(options.config.dataDir, options.log);
     this.#pool = new HostPool({
       ...options,
       onLost: (jobs) => {

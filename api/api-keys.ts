@@ -1,9 +1,9 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
-import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ulid } from 'ulid';
 import type { ApiKeyStore, Scope } from '../calls/api-key-store.ts';
 import { SCOPES } from '../calls/api-key-store.ts';
+import { ensureSecretFile } from '../config/local-secret.ts';
 
 /** 256 bits: nobody guesses it, so its digest needs no slow hash such as bcrypt's. */
 const KEY_BYTES = 32;
@@ -21,26 +21,14 @@ export interface Principal {
 export type Authenticate = (header: string | undefined) => Promise<Principal | undefined>;
 
 /**
- * The API key of this installation: made at first start and kept in `<dataDir>/api-key`, which
- * only its owner can read. Processes that ask at the same time get the same one.
- * Throws the file system's error when the folder cannot be written.
+ * The API key of this installation, in `<dataDir>/api-key`.
+ * Throws the file system's error when there is none and the folder cannot be written.
  */
 export function ensureApiKey(dataDir: string): string {
-  const file = join(dataDir, 'api-key');
-  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
-  const draft = `${file}.${process.pid}-${randomBytes(4).toString('hex')}`;
-  writeFileSync(draft, `tl_${randomBytes(KEY_BYTES).toString('base64url')}\n`, { mode: 0o600 });
-  try {
-    // A link appears whole or not at all, and never replaces a key that is there.
-    linkSync(draft, file);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-  } finally {
-    rmSync(draft, { force: true });
-  }
-  const key = readFileSync(file, 'utf8').trim();
-  if (key === '') throw new Error(`the API key in ${file} is empty: delete the file`);
-  return key;
+  return ensureSecretFile(
+    join(dataDir, 'api-key'),
+    () => `tl_${randomBytes(KEY_BYTES).toString('base64url')}`,
+  );
 }
 
 /** A new key for `POST /v1/keys`: `text` is shown once, `digest` is what is kept. */

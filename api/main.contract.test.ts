@@ -9,21 +9,23 @@ import { join } from 'node:path';
 import { SignJWT } from 'jose';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { openSqliteLedger } from '../calls/sqlite-ledger.ts';
+import { fullDisk } from '../test/harness/full-disk.ts';
 
 const SECRET = randomBytes(32).toString('base64url');
 const WAIT = { timeout: 30_000, interval: 100 };
 
+let folder: string;
 let dir: string;
 let port: number;
 beforeEach(async () => {
-  dir = await mkdtemp(join(tmpdir(), 'main-'));
+  dir = folder = await mkdtemp(join(tmpdir(), 'main-'));
   const probe = createServer().listen(0, '127.0.0.1');
   await once(probe, 'listening');
   ({ port } = probe.address() as AddressInfo);
   probe.close();
   await once(probe, 'close');
 });
-afterEach(() => rm(dir, { recursive: true }));
+afterEach(() => rm(folder, { recursive: true }));
 
 async function start() {
   const child = spawn(process.execPath, ['api/main.ts'], {
@@ -32,7 +34,7 @@ async function start() {
       ...process.env,
       TRUNKLINE_DATA_DIR: dir,
       TRUNKLINE_HTTP_PORT: String(port),
-      TRUNKLINE_LOG_LEVEL: 'error',
+      TRUNKLINE_LOG_LEVEL: 'fatal',
       // Nobody is there: the service must not need LiveKit to take what it is told.
       LIVEKIT_URL: 'ws://127.0.0.1:9',
       LIVEKIT_API_KEY: 'key',
@@ -102,6 +104,28 @@ test('kill -9 loses no acknowledged event and leaves no half record', async () =
   await ledger.close();
   expect(acknowledged.filter((id) => !stored.has(id))).toEqual([]);
   expect(stored.size).toBe(calls.data.length);
+});
+
+test('a full disk: it stays, refuses so that it is sent again, and takes all once there is room', async ({
+  skip,
+}) => {
+  const disk = fullDisk(8 * 1024);
+  if (!disk.isMounted) skip('a file that is open goes on being written');
+  disk.free();
+  dir = disk.dir;
+  const { child, exit } = await start();
+  disk.fill();
+  let stored = 0;
+  while (await post(`EV_${stored}`)) stored += 1;
+  for (let n = 0; n < 20; n += 1) expect(await post(`EV_again_${n}`)).toBe(false);
+  const ready = await fetch(`http://127.0.0.1:${port}/readyz`);
+  const alive = await fetch(`http://127.0.0.1:${port}/healthz`);
+  expect([ready.status, alive.status]).toEqual([503, 200]);
+  disk.free();
+  await vi.waitFor(async () => expect(await post(`EV_${stored}`)).toBe(true), WAIT);
+  expect(child.exitCode).toBeNull();
+  child.kill('SIGTERM');
+  expect(await exit).toEqual([0, null]);
 });
 
 test('SIGTERM ends it in order; the key stays the same over starts', async () => {

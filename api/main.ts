@@ -1,10 +1,9 @@
 import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
-import { pino } from 'pino';
 import { openPostgresLedger } from '../calls/postgres-ledger.ts';
 import { openSqliteLedger } from '../calls/sqlite-ledger.ts';
-import { ConfigError } from '../config/config-error.ts';
-import { loadConfig } from '../config/load-config.ts';
+import { loadConfigOrExit } from '../config/load-config-or-exit.ts';
+import { openLog } from '../config/open-log.ts';
 import { createLiveKitRooms } from '../webhooks/livekit-rooms.ts';
 import { startDeliverer } from '../webhooks/out/start-deliverer.ts';
 import { repeat } from '../webhooks/repeat.ts';
@@ -27,8 +26,8 @@ const CLOSE_TIMEOUT_MS = 10_000;
 // By itself V8 lets a heap of which little is alive grow for minutes before it looks.
 setFlagsFromString('--heap-growing-percent=50');
 
-const config = load();
-const log = pino({ name: 'api', level: config.logLevel });
+const config = loadConfigOrExit({ env: process.env, cwd: process.cwd() });
+const log = openLog('api', config.logLevel);
 const numbers = numberRules(config);
 const store = config.databaseUrl
   ? await openPostgresLedger(config.databaseUrl, numbers)
@@ -89,13 +88,3 @@ function stop(signal: NodeJS.Signals): void {
 }
 process.on('SIGTERM', stop);
 process.on('SIGINT', stop);
-
-function load() {
-  try {
-    return loadConfig({ env: process.env, cwd: process.cwd() });
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    process.stderr.write(`${error.message}\n`);
-    return process.exit(1);
-  }
-}

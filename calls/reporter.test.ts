@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fastify } from 'fastify';
@@ -11,6 +11,7 @@ import type { Reporter } from './reporter.ts';
 import { createReporter } from './reporter.ts';
 import type { Report } from './reports.ts';
 import { Report as ReportSchema } from './reports.ts';
+import { fullDisk } from '../test/harness/full-disk.ts';
 
 vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 });
 
@@ -48,12 +49,15 @@ let dir: string;
 let receiver: Awaited<ReturnType<typeof createReceiver>>;
 const reporters: Reporter[] = [];
 
-function open(url = receiver.url, overrides: { apiSecret?: string; maxSpoolBytes?: number } = {}) {
+function open(
+  url = receiver.url,
+  overrides: { apiSecret?: string; maxSpoolBytes?: number; spoolDir?: string } = {},
+) {
   const reporter = createReporter({
     url,
     ...KEY,
-    ...overrides,
     spoolDir: dir,
+    ...overrides,
     source: 'worker',
     log: silent,
   });
@@ -183,4 +187,50 @@ test('a report made right before kill -9 is delivered by the next process', asyn
   expect(new Set(receiver.reports.map(({ id }) => id)).size).toBe(500);
   await reporter.close();
   expect(await readdir(dir)).toEqual([]);
+});
+
+test('a full disk loses no report, whether it was full before or becomes so', async () => {
+  const disk = fullDisk();
+  receiver.state.status = 503;
+  const reporter = open(receiver.url, { spoolDir: join(disk.dir, 'spool') });
+  digit(reporter, 0);
+  disk.free();
+  for (let n = 1; n < 5; n += 1) digit(reporter, n);
+  disk.fill();
+  for (let n = 5; n < 300; n += 1) digit(reporter, n);
+  disk.free();
+  digit(reporter, 300);
+  receiver.state.status = 202;
+  await reporter.flush(10_000);
+  expect(new Set(receiver.reports.map(({ id }) => id)).size).toBe(301);
+});
+
+test('a spool folder that is removed, or can be none, loses no report', async () => {
+  const reporter = open();
+  digit(reporter, 1);
+  await rm(dir, { recursive: true });
+  digit(reporter, 2);
+  await reporter.flush();
+  expect(digits()).toBe('12');
+  await reporter.close();
+
+  const nowhere = open(receiver.url, { spoolDir: '/proc/x/spool' });
+  digit(nowhere, 3);
+  await nowhere.flush();
+  expect(digits()).toBe('123');
+  await nowhere.close();
+  await mkdir(dir);
+});
+
+test('what only memory had is left on disk at the end, where it can be', async () => {
+  const disk = fullDisk();
+  receiver.state.status = 503;
+  const first = open(receiver.url, { spoolDir: disk.dir });
+  digit(first, 1);
+  disk.free();
+  await first.close(10);
+  receiver.state.status = 202;
+  const second = open(receiver.url, { spoolDir: disk.dir });
+  await second.flush(10_000);
+  expect(digits()).toBe('1');
 });

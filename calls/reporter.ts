@@ -47,8 +47,9 @@ export interface Reporter {
 }
 
 /**
- * Throws when the secret is empty, the URL is none or the spool folder cannot be written. Adopts
- * and delivers what processes that are gone have left in the folder, at start and from then on.
+ * Throws when the secret is empty or the URL is none. Adopts and delivers what processes that are
+ * gone have left in the folder, at start and from then on. Reports that a disk refuses are kept in
+ * memory, as far as that goes.
  */
 export function createReporter(options: ReporterOptions): Reporter {
   const { log, source } = options;
@@ -66,18 +67,31 @@ export function createReporter(options: ReporterOptions): Reporter {
   let closed: Promise<void> | undefined;
   let batchLimit = MAX_BATCH;
   let failures = 0;
+  let isReadable = true;
 
   const isEmpty = (): boolean => spool.isEmpty && unspooled.length === 0;
 
   function adopt(): void {
     try {
       const files = spool.adopt();
+      isReadable = true;
       if (files > 0) {
         log.info({ files }, 'adopted the reports of a process that is gone');
         wake?.(undefined);
       }
     } catch (error) {
-      log.warn({ err: error }, 'spool folder cannot be read');
+      if (isReadable) log.warn({ err: error }, 'spool folder cannot be read');
+      isReadable = false;
+    }
+  }
+
+  function keep(line: string): void {
+    try {
+      spool.append(line);
+    } catch (error) {
+      const isKept = unspooled.length < MAX_UNSPOOLED;
+      if (isKept) unspooled.push(line);
+      log.error({ err: error, isKept }, 'spool cannot be written, reports are kept in memory');
     }
   }
 
@@ -176,12 +190,7 @@ export function createReporter(options: ReporterOptions): Reporter {
         log.error({ type: body.type, bytes: line.length }, 'report is too long, dropped');
         return;
       }
-      try {
-        spool.append(line);
-      } catch (error) {
-        log.error({ err: error }, 'spool cannot be written, reports are kept in memory');
-        if (unspooled.length < MAX_UNSPOOLED) unspooled.push(line);
-      }
+      keep(line);
       wake?.(undefined);
     },
     flush,
@@ -192,6 +201,7 @@ export function createReporter(options: ReporterOptions): Reporter {
         stopping.abort();
         wake?.(undefined);
         await running;
+        for (const line of unspooled.splice(0)) keep(line);
         spool.close();
       })();
       await closed;

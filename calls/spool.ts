@@ -2,7 +2,6 @@ import {
   closeSync,
   fstatSync,
   ftruncateSync,
-  mkdirSync,
   openSync,
   readSync,
   readdirSync,
@@ -12,7 +11,9 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
-import { NOBODY, currentOwner, isAlive, parseSpoolFileName, spoolFileName } from './spool-file.ts';
+import { makeFolder } from '../config/make-folder.ts';
+import { currentOwner, isAlive } from './process-owner.mjs';
+import { NOBODY, parseSpoolFileName, spoolFileName } from './spool-file.ts';
 
 /** A file is closed at this size, so that the oldest can be dropped or deleted in pieces. */
 const SEGMENT_BYTES = 4 * 1024 * 1024;
@@ -30,13 +31,16 @@ export interface Spool {
   /**
    * The line is with the operating system when this returns: `kill -9` does not lose it, a power
    * cut may (no fsync, because the caller's conversation must not wait for a disk).
-   * Throws when the disk refuses it; the file is then as before.
+   * Throws when the disk refuses it; what was appended before stays as it is.
    */
   append(line: string): void;
-  /** The oldest lines, at most `maxLines`; undefined when there are none. */
+  /**
+   * The oldest lines, at most `maxLines`; undefined when there are none. What the disk does not
+   * give back is left to a later process.
+   */
   peek(maxLines: number): SpoolBatch | undefined;
   readonly isEmpty: boolean;
-  /** Takes over the files of dead processes; how many. */
+  /** Takes over the files of dead processes; how many. Throws when the folder cannot be read. */
   adopt(): number;
   /** What is undelivered stays on disk, free for any process to adopt. */
   close(): void;
@@ -58,20 +62,36 @@ export interface SpoolOptions {
   readonly log: Pick<Logger, 'info' | 'warn'>;
 }
 
-/** Throws when the folder cannot be made or written. */
+/** Nothing is made before the first line. */
 export function openSpool({ dir, maxBytes, log }: SpoolOptions): Spool {
-  mkdirSync(dir, { recursive: true, mode: 0o700 });
   const owner = currentOwner();
-  let writing = openSegment(join(dir, spoolFileName(owner)));
+  let writing: Segment | undefined;
   /** Oldest first; `writing` is always the last. */
-  const segments: Segment[] = [writing];
+  const segments: Segment[] = [];
   const buffer = Buffer.allocUnsafe(SPOOL_READ_BYTES);
   let closed = false;
 
+  /** Where the disk does not let go of the file, its reports are delivered again: they have ids. */
   function drop(segment: Segment): void {
-    closeSync(segment.fd);
-    rmSync(segment.path, { force: true });
+    leave(segment);
+    attempt(() => rmSync(segment.path, { force: true }));
+  }
+
+  function leave(segment: Segment): void {
     segments.splice(segments.indexOf(segment), 1);
+    if (segment === writing) writing = undefined;
+    attempt(() => closeSync(segment.fd));
+  }
+
+  /** What is in the way of a tidy folder is told, and nothing else is done about it. */
+  function attempt(work: () => void): boolean {
+    try {
+      work();
+      return true;
+    } catch (error) {
+      log.warn({ err: error }, 'spool file cannot be handled');
+      return false;
+    }
   }
 
   function makeRoom(): void {
@@ -94,9 +114,8 @@ export function openSpool({ dir, maxBytes, log }: SpoolOptions): Spool {
       if (segment !== writing) {
         drop(segment);
       } else if (segment.size > 0) {
-        ftruncateSync(segment.fd, 0);
-        segment.size = 0;
-        segment.offset = 0;
+        if (attempt(() => ftruncateSync(segment.fd, 0))) segment.size = segment.offset = 0;
+        else leave(segment);
       }
     }
   }
@@ -104,26 +123,33 @@ export function openSpool({ dir, maxBytes, log }: SpoolOptions): Spool {
   return {
     append(line) {
       const bytes = Buffer.from(`${line}\n`);
-      if (writing.size > 0 && writing.size + bytes.length > Math.min(SEGMENT_BYTES, maxBytes / 2)) {
-        writing = openSegment(join(dir, spoolFileName(owner)));
-        segments.push(writing);
-        makeRoom();
+      const mostBytes = Math.min(SEGMENT_BYTES, maxBytes / 2);
+      if (writing && writing.size > 0 && writing.size + bytes.length > mostBytes) {
+        writing = undefined;
       }
+      const segment = (writing ??= begin());
       try {
-        if (writeSync(writing.fd, bytes) !== bytes.length)
+        if (writeSync(segment.fd, bytes) !== bytes.length)
           throw new Error('short write to the spool');
-        writing.size += bytes.length;
+        segment.size += bytes.length;
       } catch (error) {
         // Half a line would swallow the next one.
-        ftruncateSync(writing.fd, writing.size);
+        if (!attempt(() => ftruncateSync(segment.fd, segment.size))) writing = undefined;
         throw error;
       }
     },
 
     peek(maxLines) {
       tidy();
-      for (const segment of segments) {
-        const length = readSync(segment.fd, buffer, 0, SPOOL_READ_BYTES, segment.offset);
+      for (const segment of segments.slice()) {
+        let length = 0;
+        const read = () => {
+          length = readSync(segment.fd, buffer, 0, SPOOL_READ_BYTES, segment.offset);
+        };
+        if (!attempt(read)) {
+          leave(segment);
+          continue;
+        }
         const text = buffer.subarray(0, length);
         const lines: string[] = [];
         let end = 0;
@@ -155,17 +181,24 @@ export function openSpool({ dir, maxBytes, log }: SpoolOptions): Spool {
 
     adopt() {
       let adopted = 0;
-      for (const name of readdirSync(dir).sort()) {
+      for (const name of namesIn(dir)) {
         const parsed = parseSpoolFileName(name);
         if (parsed === undefined || isAlive(parsed.owner)) continue;
         const path = join(dir, spoolFileName(owner));
+        let segment: Segment;
+        try {
+          segment = openSegment(join(dir, name), 'r+');
+        } catch {
+          continue; // another's by now, or not ours to have
+        }
         try {
           // Only one process wins the rename.
-          renameSync(join(dir, name), path);
+          renameSync(segment.path, path);
         } catch {
+          closeSync(segment.fd);
           continue;
         }
-        segments.unshift(openSegment(path));
+        segments.unshift({ ...segment, path });
         adopted += 1;
       }
       makeRoom();
@@ -176,16 +209,36 @@ export function openSpool({ dir, maxBytes, log }: SpoolOptions): Spool {
       if (closed) return;
       tidy();
       closed = true;
-      for (const segment of segments) {
-        closeSync(segment.fd);
-        if (segment.size === 0) rmSync(segment.path, { force: true });
-        else renameSync(segment.path, join(dir, spoolFileName(NOBODY)));
+      writing = undefined;
+      for (const { fd, path, size } of segments.splice(0)) {
+        attempt(() => {
+          closeSync(fd);
+          if (size === 0) rmSync(path, { force: true });
+          else renameSync(path, join(dir, spoolFileName(NOBODY)));
+        });
       }
     },
   };
+
+  function begin(): Segment {
+    makeFolder(dir);
+    const segment = openSegment(join(dir, spoolFileName(owner)), 'a+');
+    segments.push(segment);
+    makeRoom();
+    return segment;
+  }
 }
 
-function openSegment(path: string): Segment {
-  const fd = openSync(path, 'a+', 0o600);
+function namesIn(dir: string): string[] {
+  try {
+    return readdirSync(dir).sort();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []; // nobody has reported yet
+    throw error;
+  }
+}
+
+function openSegment(path: string, flags: 'a+' | 'r+'): Segment {
+  const fd = openSync(path, flags, 0o600);
   return { path, fd, size: fstatSync(fd).size, offset: 0 };
 }

@@ -1,8 +1,9 @@
-import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { CamelCasePlugin, Kysely, SqliteDialect, sql } from 'kysely';
 import type { NumberRules } from './erased-numbers.ts';
+import { makeFolder } from '../config/make-folder.ts';
 import type { Ledger } from './ledger.ts';
 import { migrate } from './migrations/index.ts';
 import { BUSY_TIMEOUT_MS, openNodeSqlite } from './node-sqlite.ts';
@@ -44,7 +45,7 @@ async function truncateLog(db: Kysely<LedgerSchema>): Promise<void> {
 
 /** As `openSqliteLedger`, without what makes a ledger of it. The caller's to destroy. */
 export async function connectSqlite(path: string): Promise<Kysely<LedgerSchema>> {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  makeFolder(dirname(path));
   // What callers said is for the owner's eyes; SQLite gives its other files the same mode.
   closeSync(openSync(path, 'a', 0o600));
   const db = new Kysely<LedgerSchema>({

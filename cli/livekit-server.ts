@@ -1,9 +1,10 @@
 import { execFile, spawn } from 'node:child_process';
 import { constants } from 'node:fs';
-import { access, mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
+import { access, mkdtemp, rename, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
+import { makeFolder } from '../config/make-folder.ts';
 import { withFileLock } from './file-lock.mjs';
 
 /** What the project is tested with. */
@@ -118,7 +119,7 @@ async function build(
   env: NodeJS.ProcessEnv,
   log: (line: string) => void,
 ): Promise<string | undefined> {
-  await mkdir(join(target, '..'), { recursive: true });
+  makeFolder(dirname(target));
   return withFileLock(`${target}.lock`, log, async () => {
     // Another start may have built it while we waited for the lock.
     if (await versionOf(target)) return undefined;

@@ -29,6 +29,9 @@ const USAGE = `trunkline <command>
 
 "trunkline <command> --help" says more of calls and db. Settings: docs/configuration.md.`;
 
+// A terminal that is gone, or a full disk behind it, is no reason to stop.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
+
 const say = (line: string) => process.stderr.write(`${line}\n`);
 const print = (line: string) => process.stdout.write(`${line}\n`);
 

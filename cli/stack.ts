@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { parse } from 'yaml';
 import type { Config } from '../config/config.ts';
 import { reachableHost } from '../config/addresses.ts';
+import { checkDataFolder } from '../config/data-folder.ts';
 import { loadConfig } from '../config/load-config.ts';
 import { localApiKey } from '../config/local-api-key.ts';
 import { readEnv } from '../config/read-env.ts';
@@ -82,7 +83,9 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     ...(dataDir !== undefined && { TRUNKLINE_DATA_DIR: dataDir }),
   };
   const config = loadConfig({ env, cwd });
-  const livekitIsGiven = !ports && readEnv({ env, cwd }).has('LIVEKIT_URL');
+  const variables = readEnv({ env, cwd });
+  checkDataFolder(config.dataDir, variables);
+  const livekitIsGiven = !ports && variables.has('LIVEKIT_URL');
   const startsLivekit = !livekitIsGiven || !(await isElsewhere(config));
   const names = new Set(
     (options.only ?? processNames).filter((name) => {

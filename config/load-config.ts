@@ -3,6 +3,7 @@ import { reachableHost } from './addresses.ts';
 import { checkTogether, type Report, sipCredentials } from './check-settings.ts';
 import type { Config, LiveKitConfig, ProviderConfig, ProvidersConfig } from './config.ts';
 import { ConfigError, type Problem } from './config-error.ts';
+import { unwritable } from './data-folder.ts';
 import { deepFreeze } from './deep-freeze.ts';
 import { loadLines } from './load-lines.ts';
 import { loadSettings, placeOf } from './load-settings.ts';
@@ -88,9 +89,7 @@ function livekit(settings: Settings, dataDir: string, variables: Env): LiveKitCo
   try {
     return { url, apiKey, apiSecret: ensureLocalSecret(dataDir) };
   } catch (error) {
-    const path = 'TRUNKLINE_DATA_DIR';
-    const message = `should be a folder that can be written: ${(error as Error).message}.`;
-    throw new ConfigError([{ ...placeOf(variables, path), path, message }]);
+    throw unwritable(error, variables);
   }
 }
 

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { AudioSource } from '@livekit/rtc-node';
-import { pino } from 'pino';
 import { createReporter } from '../calls/reporter.ts';
-import { loadConfig } from '../config/load-config.ts';
+import { loadConfigOrExit } from '../config/load-config-or-exit.ts';
+import { openLog } from '../config/open-log.ts';
 import { serveHealth } from './health.ts';
 import { RoomLeg } from './leg.ts';
 import { SipEndpoint } from './sip/endpoint.ts';
@@ -10,8 +10,8 @@ import { SipEndpoint } from './sip/endpoint.ts';
 /** Calls that still run this long after SIGTERM are ended by BYE. */
 const DRAIN_LIMIT_MS = 60_000;
 
-const config = loadConfig({ env: process.env, cwd: process.cwd() });
-const log = pino({ name: 'ingress', level: config.logLevel });
+const config = loadConfigOrExit({ env: process.env, cwd: process.cwd() });
+const log = openLog('ingress', config.logLevel);
 const reporter = createReporter({
   url: config.callServiceUrl,
   apiKey: config.livekit.apiKey,

@@ -1,9 +1,9 @@
-import { pino } from 'pino';
-import { loadConfig } from '../config/load-config.ts';
+import { loadConfigOrExit } from '../config/load-config-or-exit.ts';
+import { openLog } from '../config/open-log.ts';
 import { createRehearsal } from './server.ts';
 
-const config = loadConfig({ env: process.env, cwd: process.cwd() });
-const log = pino({ name: 'rehearsal', level: config.logLevel });
+const config = loadConfigOrExit({ env: process.env, cwd: process.cwd() });
+const log = openLog('rehearsal', config.logLevel);
 const rehearsal = await createRehearsal({
   ...config.providers.rehearsal,
   dataDir: config.dataDir,

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { resample } from '../audio/resampler.ts';
+import { makeFolder } from '../../config/make-folder.ts';
 import { decodeWav, encodeWav } from '../audio/wav.ts';
 import type { RenderAnswer, RenderRequest } from './espeak-worker.ts';
 import { languageOf } from './language-of.ts';
@@ -137,7 +138,7 @@ export class Voice {
   async #store(path: string, pcm: Int16Array): Promise<void> {
     const part = `${path}.${process.pid}.${this.#nextId++}`;
     try {
-      await mkdir(this.#folder, { recursive: true });
+      makeFolder(this.#folder);
       await writeFile(part, encodeWav({ pcm, sampleRate: STORED_RATE, channels: 1 }));
       await rename(part, path);
     } catch {
