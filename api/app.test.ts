@@ -9,12 +9,13 @@ import { SignJWT } from 'jose';
 import { AccessToken } from 'livekit-server-sdk';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import type { CallEvent } from '../calls/events.ts';
 import type { Ledger } from '../calls/ledger.ts';
 import { signReportToken } from '../calls/report-token.ts';
 import { createReporter } from '../calls/reporter.ts';
 import { openSqliteLedger } from '../calls/sqlite-ledger.ts';
 import type { Trace } from '../webhooks/fixtures/histories.ts';
-import { reportsOf, webhooksOf } from '../webhooks/fixtures/histories.ts';
+import { eventsOf, reportsOf, webhooksOf } from '../webhooks/fixtures/histories.ts';
 import { ensureApiKey } from './api-keys.ts';
 import type { AppDeps } from './app.ts';
 import { createApp } from './app.ts';
@@ -260,6 +261,35 @@ describe('calls', () => {
       nextCursor: unknown;
     };
     expect([first.data.length, rest.data.length, rest.nextCursor]).toEqual([10, 6, null]);
+  });
+
+  test('a call that turned out to be another answers under the id that it had, too', async () => {
+    const events = eventsOf('inbound-novofon-caller-bye');
+    const isOfCaller = ({ type, correlation }: (typeof events)[number]) =>
+      type.startsWith('participant.') && correlation.sipCallId !== undefined;
+    const [joined, left] = events.filter(isOfCaller) as [CallEvent, CallEvent];
+    const { sipCallId } = joined.correlation;
+    const { participantSid = '' } = joined.correlation;
+    const data = { codec: 'PCMA', ptime: 20, dtmf: 'none' } as const;
+    const [one] = await ledger.record([
+      {
+        ...joined,
+        id: 'E1',
+        correlation: { sipCallId: sipCallId ?? '' },
+        type: 'leg.answered',
+        data,
+      },
+    ]);
+    const [other] = await ledger.record([{ ...joined, correlation: { participantSid } }]);
+    const ids = [one?.callId, other?.callId];
+    await ledger.record([left]);
+    for (const path of ['', '/events', '/transcript']) {
+      const [first, second] = await Promise.all(ids.map((id) => get(`/v1/calls/${id}${path}`)));
+      expect(first?.status).toBe(200);
+      expect(first?.body).toEqual(second?.body);
+    }
+    const { data: all } = (await get('/v1/calls')).body as { data: { id: string }[] };
+    expect((await get(`/v1/calls/${one?.callId}`)).body).toMatchObject({ id: all[0]?.id });
   });
 
   test('filters and pages', async () => {

@@ -17,6 +17,7 @@ export interface Ledger {
    * Rejects when the store does not take them: then none of these is stored.
    */
   record(events: readonly CallEvent[]): Promise<readonly Recorded[]>;
+  /** By its id, or by one that it had while it seemed to be several calls. */
   call(id: string): Promise<Call | undefined>;
   /** Newest first. */
   calls(query: CallQuery): Promise<Page<Call>>;

@@ -19,21 +19,27 @@ export interface CallChanges {
   saved(call: Call): void;
   /** The event is one of the call's from now on. */
   happened(callId: string, event: CallEvent): void;
-  /** Its events have turned out to be another call's, and its record is gone. */
-  emptied(callId: string): void;
+  /** Its events have turned out to be another call's, the heir's, and its record is gone. */
+  emptied(callId: string, heir: string | undefined): void;
   readonly calls: ReadonlyMap<string, Call | undefined>;
+  readonly heirs: ReadonlyMap<string, string | undefined>;
   readonly events: ReadonlyMap<string, readonly CallEvent[]>;
 }
 
 export function createCallChanges(): CallChanges {
   const calls = new Map<string, Call | undefined>();
+  const heirs = new Map<string, string | undefined>();
   const events = new Map<string, readonly CallEvent[]>();
   return {
     calls,
+    heirs,
     events,
     happened: (callId, event) => events.set(callId, [...(events.get(callId) ?? []), event]),
     saved: (call) => calls.set(call.id, call),
-    emptied: (callId) => calls.set(callId, undefined),
+    emptied: (callId, heir) => {
+      calls.set(callId, undefined);
+      heirs.set(callId, heir);
+    },
   };
 }
 
@@ -57,7 +63,8 @@ export async function publishChanges(
     const before = told.get(callId);
     // Of a call that came to nothing only those are told who have heard of it.
     const happened = changes.events.get(callId);
-    const facts = call ? factsOf(call, happened) : before ? [withdrawn()] : [];
+    const heard = before ? [withdrawn(changes.heirs.get(callId))] : [];
+    const facts = call ? factsOf(call, happened) : heard;
     const keys = new Set(before?.keys);
     let sequence = before?.last ?? 0;
     for (const { key, type, timestamp, data } of facts) {
@@ -81,9 +88,10 @@ export async function publishChanges(
   return rows.length;
 }
 
-function withdrawn(): Fact {
+function withdrawn(partOf: string | undefined): Fact {
   const timestamp = new Date().toISOString();
-  return { key: 'call.withdrawn', type: 'call.withdrawn', timestamp, data: () => ({}) };
+  const data = () => (partOf === undefined ? {} : { partOf });
+  return { key: 'call.withdrawn', type: 'call.withdrawn', timestamp, data };
 }
 
 interface Told {

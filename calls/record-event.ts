@@ -83,8 +83,9 @@ async function settle(
   const changed = [...emptied, ...(moved ? calls.map((call) => call.id) : [])];
   const former = (await unit.keys.of(changed)).filter(({ kind }) => kind === 'call');
   for (const id of changed) unit.keys.clear(id);
+  const heirs = new Map(emptied.map((id) => [id, heirOf(id, calls)]));
   for (const { key, callId } of [...emptied.map((id) => ({ key: id, callId: id })), ...former]) {
-    const heir = emptied.includes(callId) ? heirOf(callId, calls) : callId;
+    const heir = heirs.has(callId) ? heirs.get(callId) : callId;
     if (heir !== undefined) unit.keys.add(heir, [{ kind: 'call', key }]);
   }
   for (const { id, entries, gained } of calls) {
@@ -98,7 +99,7 @@ async function settle(
     const call = recordOf(id, entries, known?.call);
     if (call !== undefined) unit.save(call, now);
   }
-  for (const id of emptied) await unit.removeCall(id);
+  for (const [id, heir] of heirs) await unit.removeCall(id, heir);
 }
 
 /** The call that an emptied one turned out to be. */

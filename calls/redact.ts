@@ -17,6 +17,7 @@ const BLANKS = /\+?\(?\u007f(?:[^\w"]{0,3}\u007f)*/g;
 const STRUCTURE = new Set([
   'id',
   'key',
+  'partOf',
   'sid',
   'job',
   'foldedTo',

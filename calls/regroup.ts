@@ -75,7 +75,9 @@ export async function regroup(unit: UnitOfWork, event: CallEvent): Promise<Regro
   const taken = new Set<string>();
   for (const { begunAt, founders, others } of calls) {
     const final = founders.find(isSealed)?.callId;
-    const known = founders.flatMap(({ callId }) => callId ?? []).sort();
+    // An agent that waited alone was a call already; whoever comes to it joins that.
+    const waited = others.filter((entry) => entry.event.type === 'call.found' && !isSealed(entry));
+    const known = [founders, waited].flatMap((some) => some.flatMap((o) => o.callId ?? []).sort());
     const id = final ?? known.find((one) => !taken.has(one)) ?? unit.createCall(begunAt);
     taken.add(id);
     if (!groups.has(id)) groups.set(id, []);

@@ -126,12 +126,16 @@ export function createSqlLedger(
     record: (events) => batcher.run(events),
 
     async call(id) {
-      const row = await db
-        .selectFrom('calls')
-        .select('record')
-        .where('id', '=', id)
-        .executeTakeFirst();
-      return row && callOf(row);
+      const find = () => db.selectFrom('calls').select('record');
+      const row = await find().where('id', '=', id).executeTakeFirst();
+      if (row !== undefined) return callOf(row);
+      const named = db
+        .selectFrom('callKeys')
+        .select('callId')
+        .where('kind', '=', 'call')
+        .where('key', '=', id);
+      const heir = await find().where('id', 'in', named).executeTakeFirst();
+      return heir && callOf(heir);
     },
 
     async calls({ limit, cursor, state, line, direction, from, to, since, until }) {

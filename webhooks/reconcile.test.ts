@@ -193,10 +193,11 @@ describe('reconcile', () => {
     rooms.set('meeting', { sid: 'RM_web', people: [] });
     await run();
     expect(await calls()).toMatchObject([{ direction: 'inbound', ingress: 'room', line: 'main' }]);
+    const [waiting] = await calls();
     // The caller enters after all: it is the same call.
     await ledger.record(events);
     expect(await calls()).toMatchObject([
-      { ingress: 'livekit-sip', legs: [{ from: '+74950000001' }] },
+      { id: waiting?.id, ingress: 'livekit-sip', legs: [{ from: '+74950000001' }] },
     ]);
   });
 });

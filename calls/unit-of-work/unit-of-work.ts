@@ -48,11 +48,11 @@ export class UnitOfWork {
     this.#changes?.saved(call);
   }
 
-  /** The call was none: its events, which have been read, are nobody's. */
-  async removeCall(id: string): Promise<void> {
+  /** The call was none: its events, which have been read, are nobody's or its heir's. */
+  async removeCall(id: string, heir: string | undefined): Promise<void> {
     for (const entry of await this.events.ofCalls([id])) this.unassign(entry);
     this.calls.remove(id);
-    this.#changes?.emptied(id);
+    this.#changes?.emptied(id, heir);
   }
 
   /** The event is the call's, after all those that it has. */
