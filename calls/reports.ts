@@ -88,7 +88,8 @@ export const ReportBody = z.discriminatedUnion('type', [
     type: z.literal('leg.invited'),
     data: z.object({
       from: z.string(),
-      to: z.string(),
+      /** Absent: nobody said whom the caller wants. */
+      to: z.string().optional(),
       line: z.string(),
       trunk: z.string(),
       /** SIP Call-ID header. */

@@ -97,7 +97,13 @@ function apply(call: Call, event: CallEvent): Call {
     }
     case 'leg.invited': {
       const { from, to, trunk, line, sipCallIdFull } = event.data;
-      const described = { direction: 'inbound', from, to, trunk, sipCallIdFull } as const;
+      const described = {
+        direction: 'inbound',
+        from,
+        ...defined({ to }),
+        trunk,
+        sipCallIdFull,
+      } as const;
       return withLeg({ ...call, line, ingress: 'sip' }, correlation, 'inbound', (leg) => ({
         ...leg,
         ...described,

@@ -36,9 +36,12 @@ export function toE164(
   return national(number, options.country) ?? withoutPlus(number);
 }
 
+/** `"name" <uri>`: the name, in quotes or not, may look like one, too (RFC 3261 §25.1). */
+const IN_BRACKETS = /^(?:"(?:[^"\\]|\\.)*"|[^"<>])*<([^<>]*)>/;
+
 /** The user of a SIP or tel URI, the text itself when it is none. */
 function userPart(raw: string): string {
-  const bare = raw.trim().replace(/^.*</, '').replace(/>.*$/, '');
+  const bare = IN_BRACKETS.exec(raw)?.[1] ?? raw.trim();
   const user = bare.replace(/^(?:sips?|tel):/i, '').replace(/@.*$/s, '');
   try {
     return decodeURIComponent(user);

@@ -4,6 +4,7 @@ import type { Correlation } from '../calls/reports.ts';
 import type { Line } from '../config/config.ts';
 import { findLine } from '../config/config.ts';
 import { toE164 } from '../config/e164.ts';
+import { ANONYMOUS, isWithheld } from '../config/withheld-number.ts';
 import type { LiveKitParticipant, LiveKitWebhook } from './livekit-webhook.ts';
 
 /** What is needed to read the numbers in a participant's attributes. */
@@ -121,8 +122,8 @@ function sipData(
     (calledNumberAttribute !== undefined && attributes[calledNumberAttribute]) ||
     attributes['sip.trunkPhoneNumber'];
   const ours = number(inbound ? dialled : attributes['sip.trunkPhoneNumber'], plan);
-  const theirs = number(attributes['sip.phoneNumber'], plan);
-  const [from, to] = inbound ? [theirs, ours] : [ours, theirs];
+  const theirs = attributes['sip.phoneNumber'];
+  const [from, to] = inbound ? [caller(theirs, plan), ours] : [ours, number(theirs, plan)];
   const line = attributes['line'] ?? findLine(plan.lines, ours ?? '')?.name;
   return {
     direction: inbound ? 'inbound' : 'outbound',
@@ -140,6 +141,11 @@ function sipData(
 
 function number(raw: string | undefined, { country }: NumberPlan): string | undefined {
   return raw === undefined ? undefined : (toE164(raw, { country }) ?? raw);
+}
+
+/** livekit-sip hands on what the network writes in a withheld number's place. */
+function caller(raw: string | undefined, plan: NumberPlan): string | undefined {
+  return raw !== undefined && isWithheld(raw) ? ANONYMOUS : number(raw, plan);
 }
 
 /** livekit.DisconnectReason by name; left out when unknown. */

@@ -74,3 +74,26 @@ test('what a worker kept while the service was away is dated by the worker', () 
   const ended = { type: 'agent.ended', data: { endedBy: 'caller', endReason: 'caller_hangup' } };
   expect(fromReport(report(days, ended), new Date(at), PLAN).at).toBe(days);
 });
+
+test.each(['Anonymous', 'Restricted', 'unavailable', 'anonymous.invalid', ''])(
+  'a caller who livekit-sip says is %j is anonymous',
+  (number) => {
+    const attributes = {
+      'sip.ruleID': 'SDR_1',
+      'sip.phoneNumber': number,
+      'sip.trunkPhoneNumber': '73433009243',
+    };
+    const met = { type: 'caller.met', data: { identity: 'sip_x', attributes } };
+    const event = fromReport(report(at, met), new Date(at), PLAN);
+    expect(fold('call_1', [event])?.from).toBe('anonymous');
+  },
+);
+
+test('whom a caller wants is absent where nobody says it', () => {
+  const data = { from: 'anonymous', line: 'main', trunk: 'novofon', sipCallIdFull: '1@a' };
+  const event = fromReport(report(at, { type: 'leg.invited', data }), new Date(at), PLAN);
+  const folded = fold('call_1', [event]);
+  expect(folded?.from).toBe('anonymous');
+  expect(folded).not.toHaveProperty('to');
+  expect(folded?.legs[0]).not.toHaveProperty('to');
+});

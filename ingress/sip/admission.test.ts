@@ -1,25 +1,9 @@
-import { createHash } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { newCaller, start } from './fixtures/start.ts';
-import { newBranch, sdpOf } from './fixtures/sip-client.ts';
-import type { Dialled, InviteOptions, Received } from './fixtures/sip-client.ts';
-
-function sha256(text: string): string {
-  return createHash('sha256').update(text).digest('hex');
-}
-
-function answer(challenge: Received, call: Dialled): string {
-  const nonce = /nonce="([^"]+)"/.exec(challenge.header('www-authenticate') ?? '')?.[1] ?? '';
-  const ha1 = sha256('u:trunkline:p');
-  const ha2 = sha256(`INVITE:${call.uri}`);
-  const response = sha256(`${ha1}:${nonce}:00000001:c:auth:${ha2}`);
-  return (
-    `Authorization: Digest username="u", realm="trunkline", nonce="${nonce}", uri="${call.uri}",` +
-    ` response="${response}", algorithm=SHA-256, qop=auth, nc=00000001, cnonce="c"`
-  );
-}
+import { digestAnswer, newBranch, sdpOf } from './fixtures/sip-client.ts';
+import type { InviteOptions } from './fixtures/sip-client.ts';
 
 describe('an INVITE is refused', () => {
   it.each<[string, number, InviteOptions]>([
@@ -42,7 +26,9 @@ describe('an INVITE is refused', () => {
   it('says what it would take', async () => {
     const { caller } = await start();
     caller.dial({ contentType: 'text/plain' });
-    expect((await caller.final('INVITE')).header('accept')).toBe('application/sdp');
+    expect((await caller.final('INVITE')).header('accept')).toBe(
+      'application/sdp, multipart/mixed',
+    );
     caller.dial({ headers: ['Require: 100rel, timer'] });
     expect((await caller.final('INVITE')).header('unsupported')).toBe('100rel, timer');
   });
@@ -129,6 +115,22 @@ describe('when all is full', () => {
 describe('digest', () => {
   const auth = { username: 'u', password: 'p' };
 
+  it('is still asked of an address whose name others have used', async () => {
+    const { caller } = await start({ trunk: { auth } });
+    const madeUp =
+      'Authorization: Digest username="u", realm="trunkline", nonce="dGhpcyBpcyBub25lIG9mIHRoZWlycw",' +
+      ' uri="sip:a@b", response="0123456789abcdef0123456789abcdef"';
+    for (let count = 0; count < 50; count += 1) {
+      caller.dial({ headers: [madeUp] });
+      await caller.status(401);
+    }
+    const call = caller.dial();
+    const challenge = await caller.status(401);
+    call.cseq += 1;
+    call.invite({ headers: [digestAnswer(challenge, call, auth)] });
+    await caller.status(180);
+  });
+
   it('is asked for and taken; nothing is opened before', async () => {
     const { test, caller } = await start({ trunk: { auth } });
     const call = caller.dial();
@@ -136,7 +138,7 @@ describe('digest', () => {
     call.ack();
     expect(test.legs).toEqual([]);
     call.cseq += 1;
-    call.invite({ headers: [answer(challenge, call)] });
+    call.invite({ headers: [digestAnswer(challenge, call, auth)] });
     await caller.status(180);
     expect(test.reports).toHaveLength(1);
   });
@@ -146,7 +148,7 @@ describe('digest', () => {
     const call = caller.dial();
     const challenge = await caller.status(401);
     call.cseq += 1;
-    call.invite({ headers: [answer(challenge, call)] });
+    call.invite({ headers: [digestAnswer(challenge, call, auth)] });
     (await test.leg()).emit('agentReady');
     await call.answered();
     call.next('BYE');
@@ -216,7 +218,7 @@ describe('other requests', () => {
     const ok = await caller.final('OPTIONS');
     expect(ok.status).toBe(200);
     expect(ok.header('allow')).toBe('INVITE, ACK, CANCEL, BYE, OPTIONS, INFO');
-    expect(ok.header('accept')).toBe('application/sdp');
+    expect(ok.header('accept')).toBe('application/sdp, multipart/mixed');
   });
 
   it.each([
@@ -238,6 +240,17 @@ describe('other requests', () => {
     expect(refused.status).toBe(405);
     expect(refused.header('allow')).toBe('INVITE, ACK, CANCEL, BYE, OPTIONS, INFO');
   });
+
+  it.each(['BYE', 'INFO'])(
+    '%s without a tag, which is of no call either, gets 481',
+    async (method) => {
+      const { caller } = await start();
+      const call = caller.dial();
+      await caller.status(180);
+      call.next(method);
+      expect((await caller.final(method)).status).toBe(481);
+    },
+  );
 
   it.each(['BYE', 'INFO', 'INVITE', 'OPTIONS'])('%s of no call gets 481', async (method) => {
     const { test, caller } = await start();

@@ -2,7 +2,7 @@ import { ulid } from 'ulid';
 import type { Line, Trunk } from '../../config/config.ts';
 import type { SipMessage } from './message.ts';
 import { headerValue } from './message.ts';
-import { hostOf } from './number-of.ts';
+import type { SipRequest } from './request.ts';
 
 /** LiveKit takes 64 kB of attributes; a header's value is the caller's to choose. */
 const MAX_ATTRIBUTE_LENGTH = 512;
@@ -14,8 +14,8 @@ export interface CallIdentity {
   /** Call-ID header. */
   readonly sipCallIdFull: string;
   readonly from: string;
-  /** The called number: E.164, or as dialled. */
-  readonly to: string;
+  /** The called number: E.164, or as dialled; undefined: unknown. */
+  readonly to: string | undefined;
   readonly line: Line;
   readonly roomName: string;
   /** Of the participant. */
@@ -27,26 +27,17 @@ export interface CallIdentity {
 }
 
 export interface IdentityInput {
-  readonly message: SipMessage;
-  readonly requestUri: string;
+  readonly request: SipRequest;
   readonly from: string;
-  readonly to: string;
+  readonly to: string | undefined;
   readonly line: Line;
   readonly trunk: Trunk;
 }
 
 /** The participant contract that livekit-sip keeps too (its `participant.go`, `HeadersToAttrs`). */
-export function identify({
-  message,
-  requestUri,
-  from,
-  to,
-  line,
-  trunk,
-}: IdentityInput): CallIdentity {
+export function identify({ request, from, to, line, trunk }: IdentityInput): CallIdentity {
   const sipCallId = `SCL_${ulid()}`;
-  const sipCallIdFull = utf8(headerValue(message, 'call-id') ?? '');
-  const fromTag = /;\s*tag\s*=\s*([^;\s]+)/i.exec(headerValue(message, 'from') ?? '')?.[1];
+  const sipCallIdFull = utf8(request.callId);
   return {
     sipCallId,
     sipCallIdFull,
@@ -57,15 +48,15 @@ export function identify({
     identity: `sip_${from}`,
     name: `Phone ${from}`,
     attributes: {
-      ...mappedHeaders(message, trunk),
+      ...mappedHeaders(request.message, trunk),
       'sip.callID': sipCallId,
       'sip.callIDFull': sipCallIdFull.slice(0, MAX_ATTRIBUTE_LENGTH),
-      'sip.callTag': utf8(fromTag ?? '').slice(0, MAX_ATTRIBUTE_LENGTH),
+      'sip.callTag': utf8(request.fromTag ?? '').slice(0, MAX_ATTRIBUTE_LENGTH),
       'sip.trunkID': trunk.name,
       'sip.ruleID': line.name,
       'sip.phoneNumber': from,
-      'sip.trunkPhoneNumber': to,
-      'sip.hostname': hostOf(requestUri),
+      ...(to !== undefined && { 'sip.trunkPhoneNumber': to }),
+      'sip.hostname': request.requestUri.host,
       'sip.callStatus': 'ringing',
     },
     dispatchMetadata: JSON.stringify({ line: line.name, called: to }),

@@ -3,8 +3,15 @@ import type { SessionDescription } from 'sdp-transform';
 import type { PortPool } from './rtp/port-pool.ts';
 import { RtpSession } from './rtp/rtp-session.ts';
 import type { RtpStats } from './rtp/rtp-session.ts';
-import { negotiate, newSessionId, parseSdp, writeAnswer, writeOffer } from './sdp.ts';
-import type { LocalMedia, Negotiated } from './sdp.ts';
+import {
+  isIncompatible,
+  negotiate,
+  newSessionId,
+  parseSdp,
+  writeAnswer,
+  writeOffer,
+} from './sdp.ts';
+import type { Incompatible, LocalMedia, Negotiated } from './sdp.ts';
 
 export interface CallMediaOptions {
   /** Address the RTP socket binds to. */
@@ -72,10 +79,10 @@ export class CallMedia {
     return this.#negotiated !== undefined && isHold(this.#negotiated);
   }
 
-  /** Takes an offer and answers it; undefined when there is nothing in it that we can do (488). */
-  answer(offer: SessionDescription): string | undefined {
+  /** Takes an offer and answers it, or says why there is nothing in it that we can do (488). */
+  answer(offer: SessionDescription): string | Incompatible {
     const negotiated = this.#negotiate(offer);
-    if (!negotiated) return undefined;
+    if (isIncompatible(negotiated)) return negotiated;
     const { codecs } = this.#options;
     return this.#versioned((local) => writeAnswer(offer, codecs, negotiated, local));
   }
@@ -88,7 +95,7 @@ export class CallMedia {
   /** Takes the answer to our offer; false when it is none that we can do. */
   accept(answer: string): boolean {
     const sdp = parseSdp(answer);
-    return sdp !== undefined && this.#negotiate(sdp) !== undefined;
+    return !isIncompatible(sdp) && !isIncompatible(this.#negotiate(sdp));
   }
 
   /** Audio of the agent's that is still to be sent, ms. */
@@ -116,10 +123,10 @@ export class CallMedia {
     this.#options.ports.give(this.#port);
   }
 
-  #negotiate(sdp: SessionDescription): Negotiated | undefined {
+  #negotiate(sdp: SessionDescription): Negotiated | Incompatible {
     const { codecs, signallingAddress } = this.#options;
     const negotiated = negotiate(sdp, codecs, signallingAddress);
-    if (!negotiated) return undefined;
+    if (isIncompatible(negotiated)) return negotiated;
     this.#negotiated = negotiated;
     // On hold the agent is spared the music, and a phone that sends nothing is not taken for gone.
     const direction = isHold(negotiated) ? 'inactive' : negotiated.direction;

@@ -17,7 +17,8 @@ import type { Reach } from './dialog.ts';
 import type { Flow } from './flow.ts';
 import { readInfoDtmf, writeInfoDtmf } from './info-dtmf.ts';
 import type { PortPool } from './rtp/port-pool.ts';
-import { parseSdp } from './sdp.ts';
+import { isIncompatible, parseSdp } from './sdp.ts';
+import type { Incompatible } from './sdp.ts';
 import type { UserAgent } from './user-agent.ts';
 
 /** What the agent said last is still on its way to the caller when the room goes. */
@@ -152,7 +153,7 @@ export class Call {
       type: 'leg.invited',
       data: {
         from,
-        to,
+        ...(to !== undefined && { to }),
         line,
         trunk: config.sip.trunk.name,
         sipCallIdFull,
@@ -259,7 +260,7 @@ export class Call {
     this.#settled.abort();
     this.#media = media;
     const sdp = offer ? media.answer(offer) : media.offer();
-    if (sdp === undefined) {
+    if (typeof sdp !== 'string') {
       this.#end({ endedBy: 'system', endReason: 'rejected', sipCode: 488 });
       return false;
     }
@@ -308,12 +309,12 @@ export class Call {
     this.#end(this.#apology ?? { endedBy: 'caller', endReason: 'caller_hangup' });
   }
 
-  #onReinvite(offer: string): string | undefined {
+  #onReinvite(offer: string): string | Incompatible | undefined {
     if (!this.#media) return undefined;
     if (offer === '') return this.#media.offer();
     const sdp = parseSdp(offer);
-    const answer = sdp && this.#media.answer(sdp);
-    if (answer !== undefined) this.#noteHold();
+    const answer = isIncompatible(sdp) ? sdp : this.#media.answer(sdp);
+    if (typeof answer === 'string') this.#noteHold();
     return answer;
   }
 
@@ -325,11 +326,9 @@ export class Call {
     this.#report({ type: held ? 'leg.held' : 'leg.resumed', data: {} });
   }
 
-  #onInfo(type: string, body: string): boolean {
+  #onInfo(type: string, body: string): void {
     const digit = readInfoDtmf(type, body);
-    if (digit === undefined) return false;
-    if (digit !== null) this.#onDtmf(digit);
-    return true;
+    if (digit !== undefined) this.#onDtmf(digit);
   }
 
   #onDtmf(digit: string): void {

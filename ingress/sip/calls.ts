@@ -9,12 +9,12 @@ import { Call } from './call.ts';
 import type { CallDependencies, Ending } from './call.ts';
 import { rejectReliably } from './dialog.ts';
 import type { Flow } from './flow.ts';
-import type { SipMessage } from './message.ts';
-import { readRequestLine } from './message.ts';
 import type { SipMetrics } from './metrics.ts';
 import { calledNumber, callerNumber, mayCall } from './number-of.ts';
+import type { SipRequest } from './request.ts';
 import { PortPool } from './rtp/port-pool.ts';
-import { negotiate, parseSdp } from './sdp.ts';
+import { isIncompatible, negotiate, parseSdp, warningHeader } from './sdp.ts';
+import type { Incompatible } from './sdp.ts';
 import { WorkerCapacity } from './worker-capacity.ts';
 
 export interface CallsOptions extends Omit<CallDependencies, 'ports' | 'turns'> {
@@ -61,29 +61,31 @@ export class Calls {
   }
 
   /** Answers the INVITE in any case. */
-  take(request: IncomingInviteRequest, message: SipMessage, flow: Flow): void {
+  take(request: IncomingInviteRequest, invite: SipRequest, flow: Flow): void {
     const { config, log } = this.#options;
     const { trunk } = config.sip;
-    const requestUri = readRequestLine(message)?.uri ?? '';
-    const from = callerNumber(message, trunk);
-    const to = calledNumber(message, requestUri, trunk);
-    if (!mayCall(from, trunk)) {
+    const from = callerNumber(invite, trunk);
+    const to = calledNumber(invite, trunk);
+    if (!mayCall(invite, trunk)) {
       log.warn({ from, to }, 'the trunk takes no calls from this caller');
       this.#refuse(request, flow, 403);
       return;
     }
-    const line = findLine(config.lines, to);
+    const line = findLine(config.lines, to ?? '');
     if (!line) {
       log.warn({ from, to }, 'no line has the number dialled');
       this.#refuse(request, flow, 404);
       return;
     }
-    const body = request.message.body;
+    const { body } = request.message;
     const offer = body === '' ? undefined : parseSdp(body);
-    if (body !== '' && !(offer && negotiate(offer, trunk.codecs, flow.remoteAddress))) {
-      log.warn({ from, to }, 'the offer has no audio that we can do');
-      // RFC 3261 §20.43: 305 = incompatible media format.
-      this.#refuse(request, flow, 488, ['Warning: 305 trunkline "PCMU or PCMA over RTP/AVP only"']);
+    if (offer && isIncompatible(offer)) {
+      this.#refuseOffer(request, flow, offer);
+      return;
+    }
+    const media = offer && negotiate(offer, trunk.codecs, flow.remoteAddress);
+    if (media && isIncompatible(media)) {
+      this.#refuseOffer(request, flow, media);
       return;
     }
     const others = this.#calls.size;
@@ -94,7 +96,7 @@ export class Calls {
       request,
       flow,
       offer,
-      identity: identify({ message, requestUri, from, to, line, trunk }),
+      identity: identify({ request: invite, from, to, line, trunk }),
       hasRoom: async () => others < this.#maxCalls && !(await this.#worker.isFull(others)),
       onEnded: (ending) => this.#onEnded(call, ending),
     });
@@ -132,6 +134,11 @@ export class Calls {
     this.#options.metrics.active.set(this.#calls.size);
     this.#options.metrics.ended.inc({ reason: endReason });
     if (this.#calls.size === 0) this.#onEmpty?.();
+  }
+
+  #refuseOffer(request: IncomingInviteRequest, flow: Flow, why: Incompatible): void {
+    this.#options.log.warn({ ...why }, 'the offer has no audio that we can do');
+    this.#refuse(request, flow, 488, [warningHeader(why)]);
   }
 
   #refuse(

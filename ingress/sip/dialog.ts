@@ -1,7 +1,7 @@
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import type { Logger } from 'pino';
-import { SessionState } from 'sip.js/lib/core/index.js';
+import { SessionState, Timers } from 'sip.js/lib/core/index.js';
 import type {
   Body,
   IncomingInviteRequest,
@@ -13,9 +13,15 @@ import type {
 import { allowHeader } from './check-request.ts';
 import type { Flow } from './flow.ts';
 import { retransmit } from './retransmit.ts';
+import { warningHeader } from './sdp.ts';
+import type { Incompatible } from './sdp.ts';
 import { contactHeader } from './user-agent.ts';
 import type { UserAgent } from './user-agent.ts';
+import { parseNameAddr } from './name-addr.ts';
 import { parseVia } from './via.ts';
+
+/** RFC 3261 §19.1.2 */
+const DEFAULT_PORT = 5060;
 
 /** Opens a flow to where a request of ours has to go. */
 export type Reach = (protocol: Flow['protocol'], address: string, port: number) => Promise<Flow>;
@@ -35,16 +41,16 @@ export interface DialogEvents {
   onBye(): void;
   /** @param answer SDP, when our 200 carried the offer */
   onAck(answer: string): void;
-  /** 200 was sent for 64 × T1 and nothing came back (RFC 3261 §13.3.1.4). */
+  /** A 200 was sent for 64 × T1 and nothing came back (RFC 3261 §13.3.1.4, §14.2). */
   onAckTimeout(): void;
   /**
    * re-INVITE.
    * @param offer SDP; empty when it is for us to offer
-   * @returns the SDP to answer with, undefined to refuse (488)
+   * @returns the SDP to answer with, or why it is refused (488)
    */
-  onReinvite(offer: string): string | undefined;
-  /** @returns false for a type that is not taken (415) */
-  onInfo(contentType: string, body: string): boolean;
+  onReinvite(offer: string): string | Incompatible | undefined;
+  /** INFO with a body that is read here. */
+  onInfo(type: string, body: string): void;
 }
 
 /**
@@ -58,6 +64,8 @@ export class Dialog {
   #state: 'proceeding' | 'answered' | 'ended' = 'proceeding';
   #byeWaitsForAck = false;
   #ackGivenUp = false;
+  /** Until the ACK to a re-INVITE's 200 comes. */
+  #reinviteTimer: NodeJS.Timeout | undefined;
   readonly #over = Promise.withResolvers<unknown>();
 
   constructor(options: DialogOptions, events: DialogEvents) {
@@ -112,6 +120,7 @@ export class Dialog {
       return;
     }
     this.#state = 'ended';
+    clearTimeout(this.#reinviteTimer);
     void this.#sendBye(this.#session).catch((error: unknown) => {
       this.#options.log.warn({ err: error }, 'BYE could not be sent');
     });
@@ -129,6 +138,7 @@ export class Dialog {
   #delegate(): SessionDelegate {
     return {
       onAck: ({ message }) => {
+        clearTimeout(this.#reinviteTimer);
         this.#events.onAck(message.body);
         if (this.#byeWaitsForAck) this.bye();
       },
@@ -139,6 +149,7 @@ export class Dialog {
       },
       onBye: (bye) => {
         bye.accept();
+        clearTimeout(this.#reinviteTimer);
         this.#over.resolve(undefined);
         if (this.#state === 'ended') return;
         this.#state = 'ended';
@@ -146,10 +157,9 @@ export class Dialog {
       },
       onInvite: (request) => this.#onReinvite(request),
       onInfo: (info) => {
-        const { message } = info;
-        const type = message.getHeader('content-type') ?? '';
-        if (message.body === '' || this.#events.onInfo(type, message.body)) info.accept();
-        else info.reject({ statusCode: 415, extraHeaders: [`Accept: ${INFO_TYPES}`] });
+        const type = info.message.getHeader('content-type');
+        if (type !== undefined) this.#events.onInfo(type, info.message.body);
+        info.accept();
       },
     };
   }
@@ -162,12 +172,18 @@ export class Dialog {
   #onReinvite(request: IncomingInviteRequest): void {
     const sdp =
       this.#state === 'answered' ? this.#events.onReinvite(request.message.body) : undefined;
-    if (sdp === undefined) {
-      rejectReliably({ ...this.#options, request }, { statusCode: 488 });
+    if (typeof sdp !== 'string') {
+      const extraHeaders = sdp ? [warningHeader(sdp)] : [];
+      rejectReliably({ ...this.#options, request }, { statusCode: 488, extraHeaders });
       return;
     }
     const extraHeaders = [contactHeader(this.#options.flow), allowHeader()];
     request.accept({ statusCode: 200, extraHeaders, body: sdpBody(sdp) });
+    // RFC 3261 §14.2; SIP.js stops repeating the 200 then, and leaves it at that.
+    this.#reinviteTimer = setTimeout(() => {
+      this.#events.onAckTimeout();
+      this.bye();
+    }, Timers.TIMER_L);
   }
 
   async #sendBye(session: Session): Promise<void> {
@@ -199,16 +215,16 @@ export class Dialog {
     if (flow.protocol === 'TCP' && flow.isOpen) return flow;
     const via = parseVia(request.message.getHeader('via') ?? '');
     if (via?.host !== flow.remoteAddress) return flow;
-    const route = request.message.getHeaders('record-route')[0];
-    const target = /sips?:(?:[^@>]*@)?(\[[^\]]+\]|[^:;>\s]+)(?::(\d+))?([^>]*)/i.exec(
-      route ?? session.remoteTarget.toString(),
-    );
-    const [, host = '', port, parameters = ''] = target ?? [];
+    const route = parseNameAddr(request.message.getHeaders('record-route')[0] ?? '')?.uri;
+    const { remoteTarget: contact } = session;
+    const [host, port, transport] = route
+      ? [route.host, route.port, route.parameters.get('transport')]
+      : [contact.host, contact.port, contact.getParam('transport')];
     try {
       const name = host.replace(/^\[(.*)\]$/, '$1');
       const address = isIP(name) === 0 ? (await lookup(name)).address : name;
-      const protocol = /;transport=tcp/i.test(parameters) ? 'TCP' : 'UDP';
-      return await reach(protocol, address, Number(port ?? 5060));
+      const protocol = transport?.toLowerCase() === 'tcp' ? 'TCP' : 'UDP';
+      return await reach(protocol, address, port ?? DEFAULT_PORT);
     } catch (error) {
       log.warn({ err: error }, 'no way to the contact, sending where the INVITE came from');
       return flow;
@@ -219,8 +235,6 @@ export class Dialog {
     this.#options.userAgent.within(this.#options.flow, run);
   }
 }
-
-const INFO_TYPES = 'application/dtmf-relay, application/dtmf';
 
 /** A refusal that is repeated over UDP until its ACK comes (RFC 3261 §17.2.1, timer G). */
 export function rejectReliably(

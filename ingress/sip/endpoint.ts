@@ -4,17 +4,20 @@ import type { Reporter } from '../../calls/reporter.ts';
 import type { Config } from '../../config/config.ts';
 import type { OpenLeg } from './call-leg.ts';
 import { Calls } from './calls.ts';
-import { allowHeader, checkSupport, checkSyntax } from './check-request.ts';
-import type { Refusal } from './check-request.ts';
+import { acceptHeaders, allowHeader, checkSupport } from './check-request.ts';
 import type { Flow } from './flow.ts';
 import { MAX_MESSAGE_BYTES } from './flow.ts';
 import { Gate } from './gate.ts';
 import type { Decision } from './gate.ts';
-import { isResponse, readMessage, readRequestLine } from './message.ts';
+import { isResponse, readMessage } from './message.ts';
 import type { SipMessage } from './message.ts';
 import { SipMetrics } from './metrics.ts';
+import { isRefusal, readRequest } from './request.ts';
+import type { Refusal, SipRequest } from './request.ts';
 import { statelessReply } from './stateless-reply.ts';
 import { TcpTransport } from './tcp-transport.ts';
+import { readResponse } from './to-sip-js.ts';
+import { TokenBuckets } from './token-bucket.ts';
 import { UdpTransport } from './udp-transport.ts';
 import { UserAgent } from './user-agent.ts';
 
@@ -22,6 +25,14 @@ const USER_AGENT = 'Trunkline';
 /** How long to wait after the last BYE for its answer, ms. */
 const GOODBYE_MS = 500;
 const ANY_PORT_ATTEMPTS = 10;
+/** Of messages that could not be processed: at once, and then one a minute; all are counted. */
+const FAULT_LINES = 10;
+const FAULT_LINES_PER_SECOND = 1 / 60;
+/** RFC 3261 §11.2; what a trunk's monitoring asks. */
+const CAPABILITIES: Refusal = {
+  statusCode: 200,
+  extraHeaders: [allowHeader(), ...acceptHeaders()],
+};
 
 export interface EndpointOptions {
   readonly config: Pick<Config, 'livekit' | 'agentName' | 'sip' | 'worker' | 'lines'>;
@@ -40,8 +51,9 @@ export class SipEndpoint {
   readonly #gate: Gate;
   readonly #userAgent: UserAgent;
   readonly #calls: Calls;
-  /** The INVITE that SIP.js is being handed, as it came. */
-  #message: SipMessage | undefined;
+  readonly #faultLog = new TokenBuckets(FAULT_LINES, FAULT_LINES_PER_SECOND);
+  /** The INVITE that SIP.js is being handed, as it was read. */
+  #invite: SipRequest | undefined;
   #udp: UdpTransport | undefined;
   #tcp: TcpTransport | undefined;
   #draining = false;
@@ -129,97 +141,100 @@ export class SipEndpoint {
     const message = readMessage(raw);
     if (!message) return;
     try {
-      if (isResponse(message)) this.#userAgent.receiveResponse(message, flow);
+      if (isResponse(message)) this.#receiveResponse(message, flow);
       else this.#receiveRequest(message, raw.length, flow);
     } catch (error) {
       // SIP.js throws where a message contradicts its state; the message is at fault.
-      this.#options.log.warn({ err: error, from: flow.remoteAddress }, 'SIP message not processed');
-      this.#refuse(message, flow, { statusCode: 500 });
+      this.metrics.faults.inc();
+      const from = flow.remoteAddress;
+      if (this.#faultLog.take('')) {
+        this.#options.log.warn({ from, fault: String(error) }, 'SIP message not processed');
+      }
+      this.#answer(message, flow, { statusCode: 500 }, raw.length);
+    }
+  }
+
+  /** Those that nothing waits for go no further than their first lines. */
+  #receiveResponse(message: SipMessage, flow: Flow): void {
+    const response = readResponse(message);
+    if (response && this.#userAgent.isAwaited(response)) {
+      this.#userAgent.receiveResponse(response, flow);
+    } else {
+      this.metrics.dropped.inc();
     }
   }
 
   #receiveRequest(message: SipMessage, bytes: number, flow: Flow): void {
-    if (!this.#passes(message, flow, this.#gate.screen(message, flow.remoteAddress))) return;
-    const line = readRequestLine(message);
-    if (!line) {
-      this.#refuse(message, flow, { statusCode: 400, reasonPhrase: 'Malformed Request-Line' });
-      return;
+    const request = readRequest(message);
+    if (isRefusal(request)) {
+      const screened = this.#gate.screen(message, flow.remoteAddress);
+      this.#turnAway(message, bytes, flow, screened === 'pass' ? request : screened);
+    } else if (this.#userAgent.isKnown(request) || this.#userAgent.isInDialog(request)) {
+      // No gate stands here: a BYE or an ACK that is lost leaves its caller in dead air.
+      const refusal = check(request, bytes);
+      const answer = refusal ?? (request.method === 'OPTIONS' ? CAPABILITIES : undefined);
+      if (answer) this.#answer(message, flow, answer);
+      else this.#userAgent.receiveRequest(request, flow);
+    } else {
+      const decision = this.#decide(request, bytes, flow);
+      if (decision !== 'pass') {
+        this.#turnAway(message, bytes, flow, decision);
+        return;
+      }
+      this.#invite = request;
+      this.#userAgent.receiveRequest(request, flow);
     }
-    const refusal =
-      (bytes > MAX_MESSAGE_BYTES ? { statusCode: 513 } : undefined) ??
-      checkSyntax(message, line) ??
-      checkSupport(message, line);
-    const request = refusal ? undefined : this.#userAgent.parseRequest(message, flow);
-    if (!request) {
-      this.#refuse(message, flow, refusal ?? { statusCode: 400 });
-      return;
-    }
-    const isNew = !this.#userAgent.isKnown(request) && line.method !== 'CANCEL';
-    if (isNew && request.toTag && !this.#userAgent.isInDialog(request)) {
-      this.#refuse(message, flow, { statusCode: 481 });
-      return;
-    }
-    if (line.method === 'OPTIONS') {
-      this.#refuse(message, flow, this.#capabilities());
-      return;
-    }
-    // RFC 6086 §4.2: INFO lives in calls only.
-    if (isNew && !request.toTag && line.method === 'INFO') {
-      this.#refuse(message, flow, { statusCode: 481 });
-      return;
-    }
-    if (isNew && !request.toTag && line.method === 'INVITE') {
-      if (!this.#isCallable(request, message, flow)) return;
-    }
-    this.#message = message;
-    this.#userAgent.receiveRequest(request, flow);
   }
 
-  /** For the INVITE of a new call, before anything is kept for it. */
-  #isCallable(
-    request: { parseHeader(name: string): unknown },
-    message: SipMessage,
-    flow: Flow,
-  ): boolean {
-    if (this.#draining) {
-      this.#refuse(message, flow, { statusCode: 503, extraHeaders: ['Retry-After: 30'] });
-      return false;
-    }
-    const contact = request.parseHeader('contact');
-    if (typeof contact !== 'object' || contact === null) {
-      this.#refuse(message, flow, { statusCode: 400, reasonPhrase: 'Missing contact Header' });
-      return false;
-    }
-    return this.#passes(message, flow, this.#gate.admit(message, flow.remoteAddress));
-  }
-
-  #passes(message: SipMessage, flow: Flow, decision: Decision): boolean {
-    if (decision === 'pass') return true;
-    if (decision === 'drop') this.metrics.dropped.inc();
-    else this.#refuse(message, flow, decision);
-    return false;
+  /** What becomes of a request of no call: an INVITE may begin one, before anything is kept for it. */
+  #decide(request: SipRequest, bytes: number, { remoteAddress }: Flow): Decision {
+    const { message, method, toTag } = request;
+    const screened = this.#gate.screen(message, remoteAddress);
+    if (screened !== 'pass') return screened;
+    const refusal = check(request, bytes);
+    if (refusal) return refusal;
+    const begins = toTag === undefined && (method === 'INVITE' || method === 'OPTIONS');
+    if (!begins) return { statusCode: 481 };
+    if (this.#draining) return { statusCode: 503, extraHeaders: ['Retry-After: 30'] };
+    return method === 'INVITE' ? this.#gate.admit(message, remoteAddress) : CAPABILITIES;
   }
 
   #onInvite(request: IncomingInviteRequest, flow: Flow): void {
-    const message = this.#message;
-    if (message) this.#calls.take(request, message, flow);
+    if (this.#invite) this.#calls.take(request, this.#invite, flow);
   }
 
-  /** RFC 3261 §11.2; what a trunk's monitoring asks. */
-  #capabilities(): Refusal {
-    if (this.#draining) return { statusCode: 503, extraHeaders: ['Retry-After: 30'] };
-    const extraHeaders = [allowHeader(), 'Accept: application/sdp', 'Accept-Encoding: identity'];
-    return { statusCode: 200, extraHeaders };
+  #turnAway(
+    message: SipMessage,
+    bytes: number,
+    flow: Flow,
+    decision: Exclude<Decision, 'pass'>,
+  ): void {
+    if (decision === 'drop') this.metrics.dropped.inc();
+    else this.#answer(message, flow, decision, bytes);
   }
 
-  /** An answer without a transaction. */
-  #refuse(message: SipMessage, flow: Flow, refusal: Refusal): void {
+  /**
+   * An answer without a transaction.
+   *
+   * @param bytes of a request whose sender may be forged, so that the gate has a say
+   */
+  #answer(message: SipMessage, flow: Flow, refusal: Refusal, bytes?: number): void {
     const { remoteAddress: address, remotePort: port } = flow;
+    const { statusCode } = refusal;
     const reply = statelessReply(message, { address, port }, refusal);
-    if (reply === undefined || !this.#gate.mayRefuse(address)) return;
-    if (refusal.statusCode !== 200) this.metrics.refused.inc({ code: refusal.statusCode });
+    if (reply === undefined) return;
+    const sizes = bytes !== undefined && { request: bytes, answer: reply.length };
+    if (sizes && !this.#gate.mayAnswer(address, statusCode, sizes)) {
+      this.metrics.dropped.inc();
+      return;
+    }
+    if (statusCode !== 200) this.metrics.refused.inc({ code: statusCode });
     void flow.send(reply).catch((error: unknown) => {
       this.#options.log.debug({ err: error }, 'SIP answer could not be sent');
     });
   }
+}
+
+function check(request: SipRequest, bytes: number): Refusal | undefined {
+  return bytes > MAX_MESSAGE_BYTES ? { statusCode: 513 } : checkSupport(request);
 }

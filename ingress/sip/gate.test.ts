@@ -1,6 +1,8 @@
+import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import type { Trunk } from '../../config/config.ts';
 import { Gate } from './gate.ts';
+import type { Decision } from './gate.ts';
 import { readMessage } from './message.ts';
 import type { SipMessage } from './message.ts';
 import { TokenBuckets } from './token-bucket.ts';
@@ -14,6 +16,18 @@ function invite(...lines: string[]): SipMessage {
   const message = readMessage(Buffer.from(text));
   if (!message) throw new Error('no message');
   return message;
+}
+
+const md5 = (text: string): string => createHash('md5').update(text).digest('hex');
+
+/** The INVITE again, by a client that was challenged. */
+function answer(challenge: Decision, password: string): SipMessage {
+  const [line = ''] = typeof challenge === 'string' ? [] : (challenge.extraHeaders ?? []);
+  const nonce = /nonce="([^"]+)"/.exec(line)?.[1] ?? '';
+  const response = md5(`${md5(`u:trunkline:${password}`)}:${nonce}:${md5('INVITE:sip:1@a')}`);
+  return invite(
+    `Authorization: Digest username="u", realm="trunkline", nonce="${nonce}", uri="sip:1@a", response="${response}"`,
+  );
 }
 
 describe('who may call', () => {
@@ -45,13 +59,37 @@ describe('who may call', () => {
 
   it('is not who guesses passwords', () => {
     const guarded = gate('0.0.0.0', { auth });
-    const guess = invite('Authorization: Digest realm="trunkline", nonce="x", response="y"');
     for (let guesses = 0; guesses < 10; guesses += 1) {
+      const guess = answer(guarded.admit(invite(), '192.0.2.1'), 'guess');
       expect(guarded.screen(guess, '192.0.2.1')).toBe('pass');
       expect(guarded.admit(guess, '192.0.2.1')).toMatchObject({ statusCode: 401 });
     }
-    expect(guarded.screen(guess, '192.0.2.1')).toBe('drop');
-    expect(guarded.screen(guess, '192.0.2.2')).toBe('pass');
+    expect(guarded.screen(invite(), '192.0.2.1')).toBe('drop');
+    expect(guarded.screen(invite(), '192.0.2.2')).toBe('pass');
+  });
+
+  it('stays whom others pretend to be', () => {
+    const guarded = gate('0.0.0.0', { auth });
+    const theirs = answer(guarded.admit(invite(), '192.0.2.66'), 'guess');
+    const madeUp = invite('Authorization: Digest realm="trunkline", nonce="x", response="y"');
+    for (const forged of [invite(), madeUp, theirs]) {
+      for (let count = 0; count < 300; count += 1) {
+        expect(guarded.admit(forged, '192.0.2.1')).toMatchObject({ statusCode: 401 });
+      }
+    }
+    const asked = guarded.admit(invite(), '192.0.2.1');
+    expect(guarded.screen(invite(), '192.0.2.1')).toBe('pass');
+    expect(guarded.admit(answer(asked, 'p'), '192.0.2.1')).toBe('pass');
+  });
+
+  it('is challenged without a limit, but by no more bytes than were sent', () => {
+    const guarded = gate('0.0.0.0', { auth });
+    const ask = (statusCode: number, answer: number) =>
+      guarded.mayAnswer('192.0.2.1', statusCode, { request: 600, answer });
+    for (let count = 0; count < 200; count += 1) expect(ask(403, 400)).toBe(true);
+    expect(ask(403, 400)).toBe(false);
+    expect(ask(401, 601)).toBe(false);
+    expect(ask(401, 600)).toBe(true);
   });
 
   it('is not who sends more INVITEs than a trunk has calls', () => {
@@ -73,5 +111,12 @@ describe('TokenBuckets', () => {
     expect([take(), take()]).toEqual([true, false]);
     now = 60_000;
     expect([take(), take(), take()]).toEqual([true, true, false]);
+  });
+
+  it('does not forget one because others were asked about', () => {
+    const buckets = new TokenBuckets(1, 0);
+    buckets.take('a');
+    for (let key = 0; key < 20_000; key += 1) buckets.has(`${key}`);
+    expect(buckets.has('a')).toBe(false);
   });
 });

@@ -1,7 +1,7 @@
 import { isEverybody, isLoopback } from '../../config/addresses.ts';
 import type { SipConfig } from '../../config/config.ts';
 import { AddressList } from './address-list.ts';
-import type { Refusal } from './check-request.ts';
+import type { Refusal } from './request.ts';
 import { DigestAuthenticator } from './digest.ts';
 import type { SipMessage } from './message.ts';
 import { headerValue, headerValues } from './message.ts';
@@ -9,7 +9,7 @@ import { isScanner } from './scanners.ts';
 import { TokenBuckets } from './token-bucket.ts';
 
 const REALM = 'trunkline';
-/** New INVITEs from one address: a trunk sends all its calls from one, each twice for digest. */
+/** Calls begun by one address, once it has proved itself: a trunk sends all of its from one. */
 const INVITE_BURST = 100;
 const INVITES_PER_SECOND = 20;
 /** Refusals of any kind to one address: this is not to be used to flood a forged one. */
@@ -23,7 +23,14 @@ const WRONG_PER_SECOND = 1 / 30;
 export type Decision = 'pass' | 'drop' | Refusal;
 
 /**
- * Who may call (by source address and digest, never by a header), and how often.
+ * Who may call (by source address and digest, never by a header), and how often. It stands before
+ * new calls only: what belongs to one that is up goes by.
+ *
+ * Anybody can write another's address on a datagram, so nothing that is counted against an address
+ * may be had that way where the trunk has a password: wrong ones count with a nonce that was
+ * received there, calls count once the password was right, and challenges are answered without a
+ * limit as long as the answer is no longer than the question. What is left to a forger is work for
+ * this process, and without a password the calls of an address that they know to be listed.
  *
  * @throws when anybody on a network could call: neither loopback, nor digest, nor an allow-list
  */
@@ -49,7 +56,7 @@ export class Gate {
     this.#digest = trunk.auth && new DigestAuthenticator({ ...trunk.auth, realm: REALM });
   }
 
-  /** For every request: is its sender somebody to talk to at all? */
+  /** For a request of no call yet: is its sender somebody to talk to at all? */
   screen(message: SipMessage, address: string): Decision {
     const agent = headerValue(message, 'user-agent') ?? headerValue(message, 'server');
     if (isScanner(agent) || !this.#wrong.has(address)) return 'drop';
@@ -58,24 +65,29 @@ export class Gate {
 
   /** For an INVITE that begins a call. */
   admit(message: SipMessage, address: string): Decision {
-    if (!this.#invites.take(address)) return 'drop';
-    if (!this.#digest) return 'pass';
-    const verdict = this.#digest.verify(headerValues(message, 'authorization'), 'INVITE');
-    switch (verdict.kind) {
-      case 'accepted':
-        return 'pass';
-      case 'challenge':
-        return { statusCode: 401, extraHeaders: this.#digest.challenge(verdict.stale) };
-      case 'wrong':
-        this.#wrong.take(address);
-        return { statusCode: 401, extraHeaders: this.#digest.challenge(false) };
-      default:
-        return verdict satisfies never;
+    const digest = this.#digest;
+    if (digest) {
+      const verdict = digest.verify(headerValues(message, 'authorization'), 'INVITE', address);
+      if (verdict.kind === 'wrong') this.#wrong.take(address);
+      if (verdict.kind !== 'accepted') {
+        const stale = verdict.kind === 'challenge' && verdict.stale;
+        return { statusCode: 401, extraHeaders: digest.challenge(address, stale) };
+      }
     }
+    return this.#invites.take(address) ? 'pass' : 'drop';
   }
 
-  /** Whether one more refusal may go to this address. */
-  mayRefuse(address: string): boolean {
+  /**
+   * Whether one more answer may go to this address, forged as it may be.
+   *
+   * @param bytes of the request and of the answer to it
+   */
+  mayAnswer(
+    address: string,
+    statusCode: number,
+    bytes: { readonly request: number; readonly answer: number },
+  ): boolean {
+    if (statusCode === 401 && bytes.answer <= bytes.request) return true;
     return this.#refusals.take(address);
   }
 }

@@ -1,3 +1,6 @@
+/** What an INFO's body may be. */
+export const DTMF_TYPES: readonly string[] = ['application/dtmf-relay', 'application/dtmf'];
+
 const BY_NUMBER: Readonly<Record<string, string>> = {
   '10': '*',
   '11': '#',
@@ -8,16 +11,14 @@ const BY_NUMBER: Readonly<Record<string, string>> = {
 };
 
 /**
- * The digit in an INFO's body: `application/dtmf-relay` (`Signal=5`) or `application/dtmf` (`5`).
- * Undefined for another type, null for a body of these types without a digit in it.
+ * The digit in an INFO's body: `application/dtmf-relay` (`Signal=5`) or `application/dtmf` (`5`);
+ * undefined for a body without one.
  */
-export function readInfoDtmf(contentType: string, body: string): string | null | undefined {
-  const type = contentType.split(';')[0]?.trim().toLowerCase();
-  if (type !== 'application/dtmf-relay' && type !== 'application/dtmf') return undefined;
+export function readInfoDtmf(type: string, body: string): string | undefined {
   const signal =
     type === 'application/dtmf' ? body.trim() : /^\s*signal\s*=\s*(\S+)/im.exec(body)?.[1];
   const digit = (BY_NUMBER[signal ?? ''] ?? signal ?? '').toUpperCase();
-  return /^[\d*#A-D]$/.test(digit) ? digit : null;
+  return /^[\d*#A-D]$/.test(digit) ? digit : undefined;
 }
 
 /** The body of an INFO that sends a digit. */

@@ -1,7 +1,16 @@
 import { describe, expect, it } from 'vitest';
-import { headerValues, isResponse, readMessage, readRequestLine, writeMessage } from './message.ts';
+import { bodyOf, headerValue, headerValues, isResponse, readMessage } from './message.ts';
 
 describe('readMessage', () => {
+  it('splits Via where a comma is not quoted', () => {
+    const raw = 'BYE sip:a SIP/2.0\r\nVia: SIP/2.0/UDP a;x="b,c",SIP/2.0/UDP d\r\n\r\n';
+    const message = readMessage(Buffer.from(raw));
+    expect(message && headerValues(message, 'via')).toEqual([
+      'SIP/2.0/UDP a;x="b,c"',
+      'SIP/2.0/UDP d',
+    ]);
+  });
+
   it('unfolds, names headers in full, and splits Via', () => {
     const message = readMessage(
       Buffer.from(
@@ -21,6 +30,7 @@ describe('readMessage', () => {
     ['no blank line', 'OPTIONS sip:a SIP/2.0\r\nTo: a'],
     ['a line that is no header', 'OPTIONS sip:a SIP/2.0\r\nTo a\r\n\r\n'],
     ['a header without a name', 'OPTIONS sip:a SIP/2.0\r\n: a\r\n\r\n'],
+    ['a line end within a line', 'OPTIONS sip:a SIP/2.0\r\nTo: a\nFrom: b\r\n\r\n'],
   ])('notes %s', (_name, text) => {
     expect(readMessage(Buffer.from(text))?.wellFormed).toBe(false);
   });
@@ -36,29 +46,31 @@ describe('readMessage', () => {
 });
 
 it('keeps every byte of headers and body', () => {
+  const name = Buffer.from('"Žluťoučký" <sip:a@b>');
+  const body = Buffer.from([0xff, 0x00, 0x80, 0x0d]);
   const raw = Buffer.concat([
-    Buffer.from('INFO sip:a SIP/2.0\r\nfrom: "Žluťoučký" <sip:a@b>\r\ncontent-length: 4\r\n\r\n'),
-    Buffer.from([0xff, 0x00, 0x80, 0x0d]),
+    Buffer.from('INFO sip:a SIP/2.0\r\nf: '),
+    name,
+    Buffer.from('\r\n\r\n'),
+    body,
   ]);
   const message = readMessage(raw);
-  expect(message && Buffer.from(writeMessage(message), 'latin1').equals(raw)).toBe(true);
+  expect(message && Buffer.from(headerValue(message, 'from') ?? '', 'latin1')).toEqual(name);
+  expect(message?.body).toEqual(body);
 });
 
 it('cuts the body to Content-Length', () => {
   const message = readMessage(Buffer.from('BYE sip:a SIP/2.0\r\nl: 1\r\n\r\nabc'));
-  expect(message && writeMessage(message)).toBe('BYE sip:a SIP/2.0\r\ncontent-length: 1\r\n\r\na');
+  expect(message && bodyOf(message).toString()).toBe('a');
 });
 
-function read(line: string): [unknown, boolean] | undefined {
+it.each([
+  ['BYE sip:a SIP/2.0', false],
+  ['SIP/2.0 200 OK', true],
+  ['sip/2.0 2 SIP/2.0', true],
+])('%s is a response: %s', (line, expected) => {
   const message = readMessage(Buffer.from(`${line}\r\nTo: a\r\n\r\n`));
-  return message && [readRequestLine(message)?.method, isResponse(message)];
-}
-
-it('tells requests from responses', () => {
-  expect(read('BYE sip:a SIP/2.0')).toEqual(['BYE', false]);
-  expect(read('SIP/2.0 200 OK')).toEqual([undefined, true]);
-  expect(read('BYE  sip:a SIP/2.0')).toEqual([undefined, false]);
-  expect(read('BYE sip:a b SIP/2.0')).toEqual([undefined, false]);
+  expect(message && isResponse(message)).toBe(expected);
 });
 
 it('finds all values of a header', () => {

@@ -1,6 +1,8 @@
+import { splitValue } from './header-value.ts';
+
 /**
- * A SIP message as it came off the wire, split but not interpreted: our own first pass, so that
- * what SIP.js' grammar cannot read still gets an answer (RFC 3261 §8.2, RFC 4475).
+ * A SIP message as it came off the wire, split but not interpreted, so that what cannot be read
+ * still gets an answer (RFC 3261 §8.2, RFC 4475).
  */
 export interface SipMessage {
   readonly startLine: string;
@@ -15,13 +17,6 @@ export interface SipMessage {
 export interface SipHeader {
   readonly name: string;
   readonly value: string;
-}
-
-export interface RequestLine {
-  readonly method: string;
-  readonly uri: string;
-  /** `2.0` for all that is SIP today. */
-  readonly version: string;
 }
 
 /** RFC 3261 §7.3.3 and the extensions' registrations with IANA. */
@@ -49,7 +44,6 @@ const LONG_NAMES: Readonly<Record<string, string>> = {
 
 /** RFC 3261 §25.1 */
 const TOKEN = /^[\w.!%*+`'~-]+$/;
-const REQUEST_LINE = /^([\w.!%*+`'~-]+) (\S+) SIP\/(\d+\.\d+)$/i;
 const HEAD_END = Buffer.from('\r\n\r\n');
 
 /**
@@ -73,7 +67,10 @@ export function readMessage(raw: Buffer): SipMessage | undefined {
   };
 }
 
-function readHeaders(lines: readonly string[]): { headers: SipHeader[]; wellFormed: boolean } {
+export function readHeaders(lines: readonly string[]): {
+  headers: SipHeader[];
+  wellFormed: boolean;
+} {
   const headers: { name: string; value: string }[] = [];
   let wellFormed = true;
   for (const line of lines) {
@@ -88,23 +85,18 @@ function readHeaders(lines: readonly string[]): { headers: SipHeader[]; wellForm
       wellFormed = wellFormed && line === '';
       continue;
     }
+    // A lone CR or LF would begin a line of its own in what repeats it (RFC 3261 §25.1).
+    wellFormed = wellFormed && !/[\r\n]/.test(line);
     headers.push({ name: LONG_NAMES[name] ?? name, value: line.slice(colon + 1).trim() });
   }
   return { headers: headers.flatMap(splitVia), wellFormed };
 }
 
-/** One Via a line, as SIP.js wants them; a comma cannot be inside any part of a Via we accept. */
+/** One Via a line, as answers repeat them. */
 function splitVia(header: SipHeader): SipHeader[] {
-  if (header.name !== 'via' || !header.value.includes(',')) return [header];
-  return header.value.split(',').map((value) => ({ name: 'via', value: value.trim() }));
-}
-
-/** Undefined for a response and for what only looks like SIP. */
-export function readRequestLine(message: SipMessage): RequestLine | undefined {
-  const match = REQUEST_LINE.exec(message.startLine);
-  if (!match) return undefined;
-  const [, method = '', uri = '', version = ''] = match;
-  return { method, uri, version };
+  if (header.name !== 'via') return [header];
+  const values = splitValue(header.value, ',') ?? [header.value];
+  return values.map((value) => ({ name: 'via', value }));
 }
 
 /** Or something that only pretends to be one: never to be answered. */
@@ -120,13 +112,8 @@ export function headerValue(message: SipMessage, name: string): string | undefin
   return message.headers.find((header) => header.name === name)?.value;
 }
 
-/** The message again as text for SIP.js: long names, one line per header, the body cut to length. */
-export function writeMessage(message: SipMessage): string {
+/** The body as far as Content-Length goes. */
+export function bodyOf(message: SipMessage): Buffer {
   const length = headerValue(message, 'content-length');
-  const body = length === undefined ? message.body : message.body.subarray(0, Number(length));
-  const lines = message.headers
-    .filter(({ name }) => name !== 'content-length')
-    .map(({ name, value }) => `${name}: ${value}\r\n`);
-  const head = `${message.startLine}\r\n${lines.join('')}content-length: ${body.length}\r\n\r\n`;
-  return head + body.toString('latin1');
+  return length === undefined ? message.body : message.body.subarray(0, Number(length));
 }

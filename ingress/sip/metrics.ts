@@ -5,7 +5,12 @@ export class SipMetrics {
   readonly registry = new Registry();
   readonly dropped = new Counter({
     name: 'trunkline_sip_dropped_total',
-    help: 'Requests not answered: scanners, rate limits.',
+    help: 'Messages not answered: scanners, rate limits, responses that nothing waits for.',
+    registers: [this.registry],
+  });
+  readonly faults = new Counter({
+    name: 'trunkline_sip_faults_total',
+    help: 'Messages that could not be processed.',
     registers: [this.registry],
   });
   readonly refused = new Counter({

@@ -1,14 +1,19 @@
 import { describe, expect, it } from 'vitest';
 import { sdpOf } from './fixtures/sip-client.ts';
-import { negotiate, parseSdp, writeAnswer, writeOffer } from './sdp.ts';
-import type { Negotiated } from './sdp.ts';
+import { isIncompatible, negotiate, parseSdp, writeAnswer, writeOffer } from './sdp.ts';
+import type { Incompatible, Negotiated } from './sdp.ts';
 
 const CODECS = ['PCMA', 'PCMU'];
 const LOCAL = { address: '127.0.0.1', port: 10_000, sessionId: 7, version: 1 };
 
-function agree(sdp: string, codecs = CODECS, source = '127.0.0.1'): Negotiated | undefined {
+function result(sdp: string, codecs = CODECS, source = '127.0.0.1'): Negotiated | Incompatible {
   const parsed = parseSdp(sdp);
-  return parsed && negotiate(parsed, codecs, source);
+  return isIncompatible(parsed) ? parsed : negotiate(parsed, codecs, source);
+}
+
+function agree(sdp: string, codecs = CODECS, source = '127.0.0.1'): Negotiated | undefined {
+  const agreed = result(sdp, codecs, source);
+  return isIncompatible(agreed) ? undefined : agreed;
 }
 
 describe('negotiate', () => {
@@ -84,15 +89,31 @@ describe('negotiate', () => {
   });
 
   it.each([
-    ['no codec of ours', sdpOf({ port: 4000, payloads: '18 9', lines: [] })],
-    ['SRTP', sdpOf({ port: 4000, protocol: 'RTP/SAVP' })],
-    ['audio switched off', sdpOf({ port: 0 })],
-    ['IPv6', sdpOf({ port: 4000, address: '::1' }).replaceAll('IP4', 'IP6')],
-    ['video only', sdpOf({ port: 4000 }).replace('m=audio', 'm=video')],
-    ['nothing', 'hello'],
-    ['emptiness', ''],
-  ])('refuses %s', (_name, sdp) => {
-    expect(agree(sdp)).toBeUndefined();
+    [305, 'no codec of ours', sdpOf({ port: 4000, payloads: '18 9', lines: [] })],
+    [302, 'SRTP', sdpOf({ port: 4000, protocol: 'RTP/SAVP' })],
+    [302, 'RTP with feedback', sdpOf({ port: 4000, protocol: 'RTP/AVPF' })],
+    [304, 'audio switched off', sdpOf({ port: 0 })],
+    [304, 'video only', sdpOf({ port: 4000 }).replace('m=audio', 'm=video')],
+    [301, 'IPv6', sdpOf({ port: 4000, address: '::1' }).replaceAll('IP4', 'IP6')],
+    [
+      301,
+      'IPv6 by its connection only',
+      sdpOf({ port: 4000 }).replace('c=IN IP4 127.0.0.1', 'c=IN IP6 ::1'),
+    ],
+    [301, 'a host by IPv6', sdpOf({ port: 4000 }).replace('c=IN IP4 127.0.0.1', 'c=IN IP6 pbx')],
+    [300, 'another network', sdpOf({ port: 4000 }).replace('c=IN IP4', 'c=TN RFC2543')],
+    [330, 'multicast', sdpOf({ port: 4000, address: '239.1.1.1' })],
+    [330, 'multicast with a TTL', sdpOf({ port: 4000, address: '239.1.1.1/127' })],
+    [399, 'nothing', 'hello'],
+    [399, 'emptiness', ''],
+  ])('says by %i why it refuses %s (RFC 3261 §20.43)', (warning, _name, sdp) => {
+    expect(result(sdp)).toMatchObject({ warning });
+  });
+
+  it('names what stands in the way of the audio that comes nearest', () => {
+    const secure = sdpOf({ port: 4000, protocol: 'RTP/SAVP' });
+    expect(result(`${secure}m=audio 4002 RTP/AVP 18\r\n`)).toMatchObject({ warning: 305 });
+    expect(result(`${secure}m=audio 4002 RTP/AVP 8\r\n`)).toMatchObject({ codec: 'PCMA' });
   });
 });
 
@@ -102,8 +123,9 @@ describe('writeAnswer', () => {
       sdpOf({ port: 4000 }).replace('m=audio', 'm=video 5000 RTP/AVP 31\r\nm=audio') +
         'm=audio 6000 RTP/AVP 8\r\nm=application 9 UDP/BFCP *\r\n',
     );
-    const negotiated = offer && negotiate(offer, CODECS, '127.0.0.1');
-    if (!offer || !negotiated) throw new Error('offer not taken');
+    if (isIncompatible(offer)) throw new Error('offer not read');
+    const negotiated = negotiate(offer, CODECS, '127.0.0.1');
+    if (isIncompatible(negotiated)) throw new Error('offer not taken');
     const answer = writeAnswer(offer, CODECS, negotiated, LOCAL);
     expect(answer.match(/^m=.*$/gm)).toEqual([
       'm=video 0 RTP/AVP 31',

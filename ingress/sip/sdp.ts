@@ -19,6 +19,12 @@ export interface Negotiated {
   readonly direction: Direction;
 }
 
+/** Why a description cannot be agreed on, in the terms of RFC 3261 §20.43. */
+export interface Incompatible {
+  readonly warning: number;
+  readonly text: string;
+}
+
 /** Our half of the session: stays for the call, but for the version. */
 export interface LocalMedia {
   readonly address: string;
@@ -29,6 +35,9 @@ export interface LocalMedia {
 
 /** RFC 3551 table 4 */
 const STATIC_PAYLOAD_TYPES: Readonly<Record<Codec, number>> = { PCMU: 0, PCMA: 8 };
+const PROTOCOL = 'RTP/AVP';
+/** A connection by something else than the Internet, which the parser leaves out. */
+const OTHER_NETWORK = /^c=(?!IN )/m;
 const OUR_DTMF_PAYLOAD_TYPE = 101;
 const DEFAULT_PTIME = 20;
 const MIRRORED: Readonly<Record<Direction, Direction>> = {
@@ -38,14 +47,24 @@ const MIRRORED: Readonly<Record<Direction, Direction>> = {
   inactive: 'inactive',
 };
 
-/** A session description with at least one media line; undefined for anything else. */
-export function parseSdp(text: string): SessionDescription | undefined {
+/** A session description with at least one media line, or why it is none. */
+export function parseSdp(text: string): SessionDescription | Incompatible {
+  if (OTHER_NETWORK.test(text)) return { warning: 300, text: 'Internet addresses only' };
   try {
     const sdp = parse(text);
-    return sdp.origin && sdp.media.length > 0 ? sdp : undefined;
+    if (sdp.origin && sdp.media.length > 0) return sdp;
   } catch {
-    return undefined;
+    // It is none.
   }
+  return { warning: 399, text: 'No session description to be read' };
+}
+
+export function isIncompatible(answer: object): answer is Incompatible {
+  return 'warning' in answer;
+}
+
+export function warningHeader({ warning, text }: Incompatible): string {
+  return `Warning: ${warning} trunkline "${text}"`;
 }
 
 export function newSessionId(): number {
@@ -57,20 +76,18 @@ export function newSessionId(): number {
  *
  * @param codecs ours in order of preference, e.g. `['PCMA', 'PCMU']`
  * @param fallbackAddress where to send when the description names a host: the signalling's source
- * @returns undefined when there is no audio that we can do: 488
+ * @returns why not, where there is no audio that we can do (488)
  */
 export function negotiate(
   sdp: SessionDescription,
   codecs: readonly string[],
   fallbackAddress: string,
-): Negotiated | undefined {
+): Negotiated | Incompatible {
   const media = chosenMedia(sdp, codecs);
   const choice = media && chooseCodec(media, codecs);
-  if (!media || !choice) return undefined;
-  const connection = media.connection ?? sdp.connection;
-  const named = connection?.ip.split('/')[0] ?? sdp.origin.address;
-  const address = isIP(named) === 0 ? fallbackAddress : named;
-  if (isIP(address) !== isIP(fallbackAddress) || isGroup(address)) return undefined;
+  if (!media || !choice) return whyNoMedia(sdp);
+  const address = addressOf(sdp, media, fallbackAddress);
+  if (typeof address !== 'string') return address;
   return {
     remote: { address, port: media.port },
     ...choice,
@@ -111,14 +128,41 @@ function chosenMedia(
   sdp: SessionDescription,
   codecs: readonly string[],
 ): MediaDescription | undefined {
-  return sdp.media.find(
-    (media) =>
-      media.type === 'audio' &&
-      media.port > 0 &&
-      media.port < 65_536 &&
-      media.protocol === 'RTP/AVP' &&
-      chooseCodec(media, codecs) !== undefined,
+  return openAudio(sdp).find(
+    (media) => media.protocol === PROTOCOL && chooseCodec(media, codecs) !== undefined,
   );
+}
+
+/** Audio that is not switched off. */
+function openAudio(sdp: SessionDescription): MediaDescription[] {
+  return sdp.media.filter(({ type, port }) => type === 'audio' && port > 0 && port < 65_536);
+}
+
+/** What stands in the way of the audio that comes nearest. */
+function whyNoMedia(sdp: SessionDescription): Incompatible {
+  const audio = openAudio(sdp);
+  if (audio.length === 0) return { warning: 304, text: 'No audio in it' };
+  if (audio.some(({ protocol }) => protocol === PROTOCOL)) {
+    return { warning: 305, text: 'PCMU or PCMA only' };
+  }
+  return { warning: 302, text: `${PROTOCOL} only` };
+}
+
+/** Where to send, in the network that the signalling came by. */
+function addressOf(
+  sdp: SessionDescription,
+  media: MediaDescription,
+  fallbackAddress: string,
+): string | Incompatible {
+  const { ip, version } = media.connection ??
+    sdp.connection ?? { ip: sdp.origin.address, version: sdp.origin.ipVer };
+  const named = ip.split('/')[0] ?? '';
+  const ours = isIP(fallbackAddress);
+  if ((isIP(named) || version) !== ours) {
+    return { warning: 301, text: `IPv${ours} addresses only` };
+  }
+  if (isGroup(named)) return { warning: 330, text: 'No multicast' };
+  return isIP(named) === 0 ? fallbackAddress : named;
 }
 
 function chooseCodec(
@@ -182,7 +226,7 @@ function audio(
     fmtp.push({ payload: dtmfPayloadType, config: '0-15' });
   }
   const payloads = rtp.map(({ payload }) => payload).join(' ');
-  return { type: 'audio', port, protocol: 'RTP/AVP', payloads, rtp, fmtp, ptime, direction };
+  return { type: 'audio', port, protocol: PROTOCOL, payloads, rtp, fmtp, ptime, direction };
 }
 
 /** RFC 3264 §6: refused by port 0, everything else as offered. */

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import type { Refusal } from './check-request.ts';
+import { readParameters, splitValue } from './header-value.ts';
+import type { Refusal } from './request.ts';
 import type { SipMessage } from './message.ts';
 import { headerValue } from './message.ts';
 import { markReceived } from './via.ts';
@@ -53,7 +54,8 @@ export function statelessReply(
 
 /** RFC 3261 §8.2.7: the same request, sent again, gets the same tag. */
 function withTag(to: string, message: SipMessage): string {
-  if (/;\s*tag\s*=/i.test(to)) return to;
+  const [, ...parts] = splitValue(to, ';') ?? [];
+  if (readParameters(parts)?.has('tag')) return to;
   const key = ['via', 'from', 'call-id', 'cseq'].map((name) => headerValue(message, name) ?? '');
   const tag = createHash('sha256').update(key.join('\n')).digest('hex').slice(0, 16);
   return `${to};tag=${tag}`;

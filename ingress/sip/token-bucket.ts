@@ -1,8 +1,8 @@
 const MAX_KEYS = 10_000;
 
 interface Bucket {
-  tokens: number;
-  at: number;
+  readonly tokens: number;
+  readonly at: number;
 }
 
 /** A rate limit per key, e.g. per source address: `burst` at once, `perSecond` in the long run. */
@@ -21,29 +21,26 @@ export class TokenBuckets {
 
   /** Takes one; false when the key has none left. */
   take(key: string): boolean {
-    const bucket = this.#bucket(key);
-    if (bucket.tokens < 1) return false;
-    bucket.tokens -= 1;
-    return true;
-  }
-
-  /** Whether there is one left to take. */
-  has(key: string): boolean {
-    return this.#bucket(key).tokens >= 1;
-  }
-
-  #bucket(key: string): Bucket {
     const now = this.#now();
-    const known = this.#buckets.get(key);
-    const tokens = known
-      ? Math.min(this.#burst, known.tokens + ((now - known.at) / 1000) * this.#perSecond)
-      : this.#burst;
-    const bucket = { tokens, at: now };
+    const tokens = this.#tokens(key, now);
+    const taken = tokens >= 1;
     // Last used, last in the map: the eldest go when somebody sends from ever new addresses.
     this.#buckets.delete(key);
-    this.#buckets.set(key, bucket);
-    if (this.#buckets.size > MAX_KEYS)
+    this.#buckets.set(key, { tokens: taken ? tokens - 1 : tokens, at: now });
+    if (this.#buckets.size > MAX_KEYS) {
       this.#buckets.delete(this.#buckets.keys().next().value ?? '');
-    return bucket;
+    }
+    return taken;
+  }
+
+  /** Whether there is one left to take; asking keeps nothing. */
+  has(key: string): boolean {
+    return this.#tokens(key, this.#now()) >= 1;
+  }
+
+  #tokens(key: string, now: number): number {
+    const known = this.#buckets.get(key);
+    if (!known) return this.#burst;
+    return Math.min(this.#burst, known.tokens + ((now - known.at) / 1000) * this.#perSecond);
   }
 }

@@ -1,17 +1,13 @@
 import type { Logger } from 'pino';
-import { Parser, Timers, URI, UserAgentCore } from 'sip.js/lib/core/index.js';
-import type {
-  IncomingInviteRequest,
-  IncomingRequestMessage,
-  UserAgentCoreConfiguration,
-} from 'sip.js/lib/core/index.js';
+import { Timers, URI, UserAgentCore } from 'sip.js/lib/core/index.js';
+import type { IncomingInviteRequest, UserAgentCoreConfiguration } from 'sip.js/lib/core/index.js';
 import { AllowedMethods } from 'sip.js/lib/core/user-agent-core/allowed-methods.js';
 import { ALLOWED_METHODS } from './check-request.ts';
 import type { Flow } from './flow.ts';
-import type { SipMessage } from './message.ts';
-import { headerValue, writeMessage } from './message.ts';
+import type { SipRequest } from './request.ts';
 import { sipLog } from './sip-log.ts';
-import { markReceived, parseVia } from './via.ts';
+import { bracketed, responseToSipJs, toSipJs, transactionKey } from './to-sip-js.ts';
+import type { SipResponse } from './to-sip-js.ts';
 
 const CONTACT_USER = 'trunkline';
 
@@ -36,14 +32,11 @@ export interface UserAgentOptions {
  */
 export class UserAgent {
   readonly #core: UserAgentCore;
-  readonly #logger;
   #flow: Flow | undefined;
   #requestUri: URI | undefined;
 
   constructor(options: UserAgentOptions) {
-    const loggerFactory = sipLog(options.log);
-    this.#logger = loggerFactory.getLogger('parser');
-    this.#core = new UserAgentCore(this.#configuration(options, loggerFactory), {
+    this.#core = new UserAgentCore(this.#configuration(options), {
       onInvite: (request) => {
         if (this.#flow) options.onInvite(request, this.#flow);
       },
@@ -61,57 +54,32 @@ export class UserAgent {
     }
   }
 
-  /** @returns undefined when SIP.js' grammar does not take it */
-  parseRequest(message: SipMessage, flow: Flow): IncomingRequestMessage | undefined {
-    const [top, ...rest] = message.headers.filter(({ name }) => name === 'via');
-    if (!top) return undefined;
-    const host = bracketed(flow.localAddress);
-    const others = message.headers
-      .filter(({ name }) => name !== 'via')
-      .map(({ name, value }) => ({
-        name,
-        value: name === 'from' || name === 'to' ? withoutTel(value, host) : value,
-      }));
-    const value = markReceived(top.value, flow.remoteAddress, flow.remotePort);
-    const text = writeMessage({
-      ...message,
-      startLine: message.startLine.replace(/^(\S+ )tel:([^;@\s]+)\S*/i, `$1sip:$2@${host}`),
-      headers: [{ name: 'via', value }, ...rest, ...others],
-    });
-    const parsed = Parser.parseMessage(text, this.#logger);
-    if (!parsed || !('ruri' in parsed) || !parsed.from || !parsed.to || !parsed.via)
-      return undefined;
-    // Answers repeat them as they came.
-    for (const name of ['From', 'To']) {
-      const [header] = parsed.headers[name] ?? [];
-      if (header) header.raw = headerValue(message, name.toLowerCase()) ?? '';
-    }
-    parsed.viaBranch = transactionKey(message, top.value);
-    return parsed;
-  }
-
   /** Whether it belongs to a transaction that is still kept: a retransmission, an ACK, a CANCEL. */
-  isKnown(request: IncomingRequestMessage): boolean {
-    return this.#core.userAgentServers.has(request.viaBranch);
+  isKnown(request: SipRequest): boolean {
+    return this.#core.userAgentServers.has(transactionKey(request));
   }
 
-  /** Whether it belongs to a call that is up. */
-  isInDialog(request: IncomingRequestMessage): boolean {
-    return this.#core.dialogs.has(request.callId + request.toTag + request.fromTag);
+  /** Whether it belongs to a call that is up, or rings. */
+  isInDialog({ callId, toTag, fromTag }: SipRequest): boolean {
+    return toTag !== undefined && this.#core.dialogs.has(`${callId}${toTag}${fromTag}`);
+  }
+
+  /** Whether it answers a request of ours that waits for an answer. */
+  isAwaited({ branch, method }: SipResponse): boolean {
+    return this.#core.userAgentClients.has(branch + method);
   }
 
   /** @throws what SIP.js throws on what it did not expect */
-  receiveRequest(request: IncomingRequestMessage, flow: Flow): void {
-    this.#requestUri = request.ruri;
-    this.within(flow, () => this.#core.receiveIncomingRequestFromTransport(request));
+  receiveRequest(request: SipRequest, flow: Flow): void {
+    const incoming = toSipJs(request, flow);
+    this.#requestUri = incoming.ruri;
+    this.within(flow, () => this.#core.receiveIncomingRequestFromTransport(incoming));
   }
 
   /** @throws what SIP.js throws on what it did not expect */
-  receiveResponse(message: SipMessage, flow: Flow): void {
-    if (!message.wellFormed || !/^SIP\/2\.0 [1-6]\d\d( |$)/i.test(message.startLine)) return;
-    const parsed = Parser.parseMessage(writeMessage(message), this.#logger);
-    if (!parsed || 'ruri' in parsed) return;
-    this.within(flow, () => this.#core.receiveIncomingResponseFromTransport(parsed));
+  receiveResponse(response: SipResponse, flow: Flow): void {
+    const incoming = responseToSipJs(response);
+    this.within(flow, () => this.#core.receiveIncomingResponseFromTransport(incoming));
   }
 
   /** Drops all transactions and dialogs without a word. */
@@ -119,10 +87,7 @@ export class UserAgent {
     this.#core.dispose();
   }
 
-  #configuration(
-    { name }: UserAgentOptions,
-    loggerFactory: UserAgentCoreConfiguration['loggerFactory'],
-  ): UserAgentCoreConfiguration {
+  #configuration({ name, log }: UserAgentOptions): UserAgentCoreConfiguration {
     const contactUri = (): URI => {
       const { localAddress = '127.0.0.1', localPort = 5060, protocol } = this.#flow ?? {};
       const parameters = protocol === 'TCP' ? { transport: 'tcp' } : {};
@@ -151,7 +116,7 @@ export class UserAgent {
         return local();
       },
       displayName: '',
-      loggerFactory,
+      loggerFactory: sipLog(log),
       hackViaTcp: false,
       routeSet: [],
       sipjsId: '',
@@ -169,32 +134,4 @@ export class UserAgent {
 export function contactHeader(flow: Flow): string {
   const transport = flow.protocol === 'TCP' ? ';transport=tcp' : '';
   return `Contact: <sip:${CONTACT_USER}@${bracketed(flow.localAddress)}:${flow.localPort}${transport}>`;
-}
-
-/** SIP.js reads SIP URIs only. */
-function withoutTel(value: string, host: string): string {
-  return value
-    .replace(/<tel:([^;>\s]+)[^>]*>/i, `<sip:$1@${host}>`)
-    .replace(/^tel:([^;\s]+)/i, `sip:$1@${host}`);
-}
-
-function bracketed(address: string): string {
-  return address.includes(':') ? `[${address}]` : address;
-}
-
-/**
- * RFC 3261 §17.2.3: branch, sent-by and method decide, where SIP.js looks at the branch only; for
- * clients of RFC 2543, whose branch says nothing, the fields that §17.2.3 names.
- */
-function transactionKey(message: SipMessage, topVia: string): string {
-  const via = parseVia(topVia);
-  const method = message.startLine.split(' ')[0] ?? '';
-  const group = method === 'ACK' || method === 'CANCEL' ? 'INVITE' : method;
-  const sentBy = `${via?.host}:${via?.port}`;
-  if (via?.branch?.toLowerCase().startsWith('z9hg4bk') && via.branch.length > 7) {
-    return [via.branch, sentBy, group].join('|');
-  }
-  const sequence = headerValue(message, 'cseq')?.split(/\s/)[0];
-  const fromTag = /;\s*tag\s*=\s*([^;\s]+)/i.exec(headerValue(message, 'from') ?? '')?.[1];
-  return ['rfc2543', sentBy, headerValue(message, 'call-id'), fromTag, sequence, group].join('|');
 }

@@ -1,8 +1,13 @@
 import { Timers } from 'sip.js/lib/core/index.js';
 import { afterEach, describe, expect, it } from 'vitest';
+import { sdpOf } from './fixtures/sip-client.ts';
+import type { Received } from './fixtures/sip-client.ts';
 import { newCaller, start } from './fixtures/start.ts';
 
 const { TIMER_L } = Timers;
+const answersReinvite = ({ status, cseq }: Received): boolean =>
+  status === 200 && cseq === '2 INVITE';
+
 afterEach(() => {
   Timers.TIMER_L = TIMER_L;
 });
@@ -102,6 +107,20 @@ describe('no caller is left ringing or in silence', () => {
     expect(bye.header('via')).toContain(`127.0.0.1:${test.endpoint.port}`);
     const ended = await test.report('leg.ended');
     expect(ended.data).toMatchObject({ endReason: 'trunk_failure' });
+  });
+
+  it("without an ACK a re-INVITE's 200 is repeated, then comes a BYE", async () => {
+    Timers.TIMER_L = 700;
+    const { test, caller } = await start();
+    const call = caller.dial();
+    (await test.leg()).emit('agentReady');
+    await call.answered();
+    call.next('INVITE', ['Content-Type: application/sdp'], sdpOf({ port: 40_002 }));
+    await caller.next(answersReinvite);
+    await caller.next(answersReinvite);
+    await caller.request('BYE');
+    const ended = await test.report('leg.ended');
+    expect(ended.data).toMatchObject({ endReason: 'trunk_failure', endedBy: 'carrier' });
   });
 
   it('a BYE waits for the ACK, and is repeated until it is answered', async () => {
