@@ -73,7 +73,6 @@ function partiesOf(event: CallEvent): readonly string[] {
     case 'participant.left':
       return [event.data.sip?.from, event.data.sip?.to].flatMap((party) => party ?? []);
     case 'leg.invited':
-      return [event.data.from, event.data.to];
     case 'call.requested':
       return [event.data.to, event.data.from].flatMap((party) => party ?? []);
     default:
