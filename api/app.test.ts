@@ -440,7 +440,11 @@ describe('problems and keys', () => {
   test('health, metrics and the API description need no key', async () => {
     await postWebhook(BODY);
     expect((await get('/healthz', '')).body).toEqual({ status: 'ok' });
-    expect((await get('/readyz', '')).body).toEqual({ status: 'ready', livekit: 'unknown' });
+    expect((await get('/readyz', '')).body).toEqual({
+      status: 'ready',
+      livekit: 'unknown',
+      sip: 'unknown',
+    });
     expect((await get('/openapi.json', '')).body).toMatchObject({ openapi: '3.1.0' });
     const metrics = await (await fetch(`${url}/metrics`)).text();
     expect(metrics).toContain('event="room_started",outcome="unassigned"} 1');

@@ -113,7 +113,7 @@ export async function createApp(deps: AppDeps): Promise<FastifyInstance> {
     if (!(await isWritable())) {
       return sendProblem(reply, 503, { detail: 'The ledger cannot be written.' });
     }
-    return { status: 'ready', livekit: metrics.livekit() };
+    return { status: 'ready', livekit: metrics.livekit(), sip: metrics.sip() };
   });
   app.get('/metrics', hide, async (_request, reply) => {
     const text = await metrics.registry.metrics();

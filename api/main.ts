@@ -8,6 +8,7 @@ import { createLiveKitRooms } from '../webhooks/livekit-rooms.ts';
 import { startDeliverer } from '../webhooks/out/start-deliverer.ts';
 import { repeat } from '../webhooks/repeat.ts';
 import { sealSettled } from '../webhooks/seal.ts';
+import { SipSetupWatch } from '../webhooks/sip-setup.ts';
 import { watchCalls } from '../webhooks/watch-calls.ts';
 import { ensureApiKey } from './api-keys.ts';
 import { createApp } from './app.ts';
@@ -18,6 +19,7 @@ import { numberPlan, numberRules } from './number-plan.ts';
 import { sweepOld } from './retention.ts';
 
 const SEAL_EVERY_MS = 1_000;
+const LOOK_AT_SIP_EVERY_MS = 30_000;
 const FORGET_EVERY_MS = 3_600_000;
 const SWEEP_EVERY_MS = 24 * 3_600_000;
 /** Requests under way at the end get this long, ms. */
@@ -34,9 +36,10 @@ const store = config.databaseUrl
   : await openSqliteLedger(join(config.dataDir, 'trunkline.sqlite'), numbers);
 const metrics = createMetrics(store);
 const metered = meterLedger(store, metrics);
+const livekit = createLiveKitRooms(config.livekit);
 const watch = watchCalls({
   ledger: metered,
-  livekit: createLiveKitRooms(config.livekit),
+  livekit,
   plan: numberPlan(config),
   lines: config.lines,
   agentName: config.agentName,
@@ -44,6 +47,13 @@ const watch = watchCalls({
   metrics,
 });
 const { ledger } = watch;
+const sipSetup = new SipSetupWatch({
+  livekit,
+  outboundTrunkId: config.outbound.trunkId,
+  dataDir: config.dataDir,
+  log,
+  onLook: (state, lost) => metrics.lookedAtSip(state, lost),
+});
 const apiKeys = config.apiKeys.length > 0 ? config.apiKeys : [ensureApiKey(config.dataDir)];
 const app = await createApp({ config, apiKeys, ledger, metrics, log });
 await app.listen({ ...config.http });
@@ -65,6 +75,7 @@ const tasks = [
     FORGET_EVERY_MS,
     log,
   ),
+  repeat(() => sipSetup.look(), LOOK_AT_SIP_EVERY_MS, log),
   repeat(() => sweepOld({ ...config, ledger, log }, new Date()), SWEEP_EVERY_MS, log),
 ];
 

@@ -17,6 +17,9 @@ export interface Metrics extends WatchMetrics, LedgerMetrics {
   watchStreams(count: () => number): void;
   /** Whether LiveKit answered when it was asked last. */
   livekit(): 'unknown' | 'up' | 'down';
+  /** Whether LiveKit has the trunks and dispatch rules that it had; `none`: it never had any. */
+  sip(): 'unknown' | 'none' | 'ok' | 'lost';
+  lookedAtSip(state: 'none' | 'ok' | 'lost', lost: number): void;
 }
 
 /** What Prometheus reads at `/metrics`. */
@@ -50,7 +53,13 @@ export function createMetrics(ledger: Pick<Ledger, 'countOpen'>): Metrics {
     help: '1: LiveKit answered when it was asked last, 0: it did not, absent: not asked yet',
     registers: [],
   });
+  const sipLost = new Gauge({
+    name: 'trunkline_sip_setup_lost',
+    help: 'Numbers that LiveKit took calls for, and trunks to call by, that it has no trunk or rule for any more; absent: it never had any',
+    registers: [],
+  });
   let livekit: ReturnType<Metrics['livekit']> = 'unknown';
+  let sip: ReturnType<Metrics['sip']> = 'unknown';
   let counted: { readonly at: number; readonly counts: ReturnType<typeof countNow> } | undefined;
   // A database that is away has no figure; the others are told all the same.
   const countNow = () => ledger.countOpen().catch(() => undefined);
@@ -115,6 +124,12 @@ export function createMetrics(ledger: Pick<Ledger, 'countOpen'>): Metrics {
     countInferred: (events) => inferred.inc(events),
     countRescue: (step, reason) => rescues.inc({ step, reason }),
     livekit: () => livekit,
+    sip: () => sip,
+    lookedAtSip(state, lost) {
+      sip = state;
+      if (state !== 'none') registry.registerMetric(sipLost);
+      sipLost.set(lost);
+    },
     livekitAnswered(answered) {
       if (livekit === 'unknown') registry.registerMetric(livekitUp);
       livekit = answered ? 'up' : 'down';

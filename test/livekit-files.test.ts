@@ -2,14 +2,17 @@
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { connect } from 'node:net';
+import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { AccessToken, SipClient } from 'livekit-server-sdk';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { parse } from 'yaml';
 import { findFreePorts } from '../cli/free-ports.ts';
 import { findLivekitServer } from '../cli/livekit-server.ts';
 import { createProcessGuard } from '../cli/process-guard.ts';
+import type { TestRedis } from './harness/start-redis.ts';
+import { startRedis } from './harness/start-redis.ts';
 import { waitFor } from './harness/wait-for.ts';
 
 const project = resolve(import.meta.dirname, '..');
@@ -21,22 +24,14 @@ const stops: (() => Promise<void>)[] = [];
 let port: number;
 let url: string;
 let livekitPid: number;
+let redis: TestRedis | undefined;
+let redisFolder: string;
 
 beforeAll(async () => {
   port = await findFreePorts(4);
   url = `http://127.0.0.1:${port}`;
-  // As in docker-compose.yml; LiveKit's SIP API exists only with Redis.
-  start('redis-server', [
-    '--port',
-    `${port + 2}`,
-    '--bind',
-    '127.0.0.1',
-    '--save',
-    '',
-    '--requirepass',
-    redisPassword,
-  ]);
-  await waitFor(() => isOpen('127.0.0.1', port + 2), { what: 'redis to listen' });
+  redisFolder = mkdtempSync(join(tmpdir(), 'livekit-files-'));
+  redis = await startShippedRedis();
   const server = await findLivekitServer(process.env, (line) => process.stderr.write(`${line}\n`));
   livekitPid = start(
     server.command,
@@ -54,7 +49,19 @@ beforeAll(async () => {
 
 afterAll(async () => {
   for (const stop of stops.toReversed()) await stop();
+  await redis?.kill();
+  rmSync(redisFolder, { recursive: true });
 });
+
+/** As docker-compose.yml has it; LiveKit's SIP API exists only with Redis. */
+function startShippedRedis(): Promise<TestRedis> {
+  const { services } = parse(readFileSync(join(project, 'docker-compose.yml'), 'utf8'), {
+    merge: true,
+  }) as { services: { redis: { command: [string, string, string] } } };
+  const shell = services.redis.command[2].replaceAll('$$', '$');
+  const env = { REDIS_PASSWORD: redisPassword };
+  return startRedis(port + 2, shell, { cwd: redisFolder, env });
+}
 
 function start(command: string, args: string[], env: Record<string, string> = {}): number {
   const child = spawn(command, args, {
@@ -72,18 +79,6 @@ function start(command: string, args: string[], env: Record<string, string> = {}
     guard.release(pid);
   });
   return pid;
-}
-
-async function isOpen(host: string, port: number): Promise<boolean> {
-  const socket = connect({ host, port });
-  try {
-    await once(socket, 'connect');
-    return true;
-  } catch {
-    return false;
-  } finally {
-    socket.destroy();
-  }
 }
 
 /** Sends a file as it is, the way `lk` does. */
@@ -111,6 +106,18 @@ test('the trunk and the rule are accepted unchanged, and a second trunk for a nu
   const sip = new SipClient(url, apiKey, apiSecret);
   const [kept] = await sip.listSipInboundTrunk();
   expect(kept?.headersToAttributes).toEqual({ CALLED_DID: 'sip.h.called_did' });
+});
+
+test('they are still there after Redis was killed and started again', async () => {
+  const sip = new SipClient(url, apiKey, apiSecret);
+  const before = await sip.listSipDispatchRule();
+  expect(before).toHaveLength(1);
+  // On disk within a second (appendfsync everysec); a process that is killed loses none of it.
+  await redis?.kill();
+  redis = await startShippedRedis();
+  const after = await waitFor(() => sip.listSipDispatchRule());
+  expect(after).toEqual(before);
+  expect(await sip.listSipInboundTrunk()).toHaveLength(1);
 });
 
 test.runIf(process.platform === 'linux')('it listens on one port of loopback only', () => {

@@ -1,6 +1,7 @@
 import { AgentDispatchClient, RoomServiceClient, SipClient, TwirpError } from 'livekit-server-sdk';
 import type { LiveKitConfig } from '../config/config.ts';
 import { LiveKitParticipant } from './livekit-webhook.ts';
+import type { SipSetup } from './sip-setup.ts';
 
 const REQUEST_TIMEOUT_SECONDS = 5;
 /** How long a person's telephone rings before the caller is told that nobody comes, s. */
@@ -40,7 +41,14 @@ export interface Dispatch {
   readonly jobs: readonly string[];
 }
 
-export function createLiveKitRooms(config: LiveKitConfig): LiveKitRooms & LiveKitActions {
+/** Rejects when LiveKit does not answer. One that has no Redis has no trunks. */
+export interface LiveKitSip {
+  sipSetup(): Promise<SipSetup>;
+}
+
+export function createLiveKitRooms(
+  config: LiveKitConfig,
+): LiveKitRooms & LiveKitActions & LiveKitSip {
   const host = config.url.replace(/^ws/, 'http');
   const args = [host, config.apiKey, config.apiSecret] as const;
   const options = { requestTimeout: REQUEST_TIMEOUT_SECONDS };
@@ -82,6 +90,18 @@ export function createLiveKitRooms(config: LiveKitConfig): LiveKitRooms & LiveKi
         ringingTimeout: TRANSFER_RINGING_SECONDS,
       });
     },
+    async sipSetup() {
+      const [inbound, rules, outbound] = await Promise.all([
+        unlessWithoutSip(sip.listSipInboundTrunk()),
+        unlessWithoutSip(sip.listSipDispatchRule()),
+        unlessWithoutSip(sip.listSipOutboundTrunk()),
+      ]);
+      return {
+        trunks: inbound.map(({ sipTrunkId: id, numbers }) => ({ id, numbers })),
+        rules: rules.map(({ trunkIds }) => ({ trunkIds })),
+        outboundTrunkIds: outbound.map(({ sipTrunkId }) => sipTrunkId),
+      };
+    },
   };
 }
 
@@ -90,6 +110,15 @@ async function unlessGone<T>(request: Promise<T>): Promise<T | undefined> {
     return await request;
   } catch (error) {
     if (error instanceof TwirpError && error.status === 404) return undefined;
+    throw error;
+  }
+}
+
+async function unlessWithoutSip<T>(request: Promise<T[]>): Promise<T[]> {
+  try {
+    return await request;
+  } catch (error) {
+    if (error instanceof TwirpError && error.message.includes('redis required')) return [];
     throw error;
   }
 }

@@ -28,10 +28,17 @@ export interface TestLivekit extends AsyncDisposable {
 
 /**
  * @param options.webhookUrl where the server sends its webhooks, signed with `apiKey`
+ * @param options.redisPort of a Redis on loopback, without which there is no SIP API
  * @param options.port of an earlier server, to be that one started anew; the next two are used too
  */
 export async function startLivekit(
-  options: { webhookUrl?: string; apiKey?: string; apiSecret?: string; port?: number } = {},
+  options: {
+    webhookUrl?: string;
+    apiKey?: string;
+    apiSecret?: string;
+    port?: number;
+    redisPort?: number;
+  } = {},
 ): Promise<TestLivekit> {
   const server = await findLivekitServer(process.env, (line) =>
     process.stderr.write(`${line}
@@ -55,7 +62,11 @@ export async function startLivekit(
   const logFile = join(folder, 'livekit.log');
   const output = openSync(logFile, 'w');
   const child = spawn(server.command, server.args, {
-    env: { ...process.env, LIVEKIT_CONFIG: yaml },
+    env: {
+      ...process.env,
+      LIVEKIT_CONFIG: yaml,
+      ...(options.redisPort !== undefined && { REDIS_HOST: `127.0.0.1:${options.redisPort}` }),
+    },
     detached: true,
     stdio: ['ignore', output, output],
   });
