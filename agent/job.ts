@@ -7,6 +7,7 @@ import type { Logger } from 'pino';
 import type { Reporter } from '../calls/reporter.ts';
 import type { Correlation, ReportBody } from '../calls/reports.ts';
 import type { Config, Line } from '../config/config.ts';
+import { leaveRoom } from '../livekit/leave-room.ts';
 import { CallAgent } from './call-agent.ts';
 import {
   callStatus,
@@ -297,7 +298,7 @@ class Job {
       });
     }
     await Promise.allSettled([
-      this.#room.disconnect(),
+      leaveRoom(this.#room),
       this.#session?.stt?.close(),
       this.#session?.tts?.close(),
     ]);

@@ -18,6 +18,7 @@ import {
 } from 'livekit-server-sdk';
 import pino from 'pino';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { roomsListening } from '../livekit/leave-room.ts';
 import { startLivekit } from '../test/harness/start-livekit.ts';
 import type { TestLivekit } from '../test/harness/start-livekit.ts';
 import { waitFor } from '../test/harness/wait-for.ts';
@@ -226,7 +227,8 @@ test('a room that is deleted while it is told of the answer is no failure', asyn
   expect(events).toEqual(['closed room_deleted']);
 });
 
-test('a deleted room and a removed participant close the leg', async () => {
+test('a deleted room and a removed participant close the leg, and nothing of it stays', async () => {
+  const before = roomsListening();
   const deleted = await openLeg();
   const removed = await openLeg();
   await rooms.deleteRoom(deleted.roomName);
@@ -234,6 +236,8 @@ test('a deleted room and a removed participant close the leg', async () => {
   await waitFor(() => deleted.events.length > 0 && removed.events.length > 0);
   expect(deleted.events).toEqual(['closed room_deleted']);
   expect(removed.events).toEqual(['closed participant_removed']);
+  await Promise.all([deleted.leg.close(), removed.leg.close()]);
+  expect(roomsListening()).toBe(before);
 });
 
 test('closing leaves no room behind, says nothing, and is fine twice', async () => {

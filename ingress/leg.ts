@@ -15,6 +15,7 @@ import type {
   RemoteTrackPublication,
   Room,
 } from '@livekit/rtc-node';
+import { leaveRoom } from '../livekit/leave-room.ts';
 import { CallerAudio, SAMPLE_RATE } from './caller-audio.ts';
 import { deleteRoom, joinRoom } from './join-room.ts';
 import type { JoinOptions } from './join-room.ts';
@@ -146,7 +147,7 @@ export class RoomLeg extends EventEmitter<RoomLegEvents> {
     this.#stop();
     const stop = new AbortController();
     await Promise.race([
-      this.#room.disconnect(),
+      leaveRoom(this.#room),
       delay(DISCONNECT_TIMEOUT, undefined, { signal: stop.signal }),
     ]).catch((error: unknown) => {
       this.#options.log.warn({ err: error }, 'room not left in order');
