@@ -82,13 +82,14 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     ...(ports && stackPortsEnv(ports)),
     ...(dataDir !== undefined && { TRUNKLINE_DATA_DIR: dataDir }),
   };
-  const config = loadConfig({ env, cwd });
+  const wanted = options.only ?? processNames;
+  const config = loadConfig({ env, cwd, builtInSip: wanted.includes('ingress') });
   const variables = readEnv({ env, cwd });
   checkDataFolder(config.dataDir, variables);
   const livekitIsGiven = !ports && variables.has('LIVEKIT_URL');
   const startsLivekit = !livekitIsGiven || !(await isElsewhere(config));
   const names = new Set(
-    (options.only ?? processNames).filter((name) => {
+    wanted.filter((name) => {
       if (name === 'livekit') return startsLivekit;
       if (name === 'rehearsal') return isRehearsed(config);
       return true;

@@ -96,6 +96,12 @@ export interface Trunk {
   /** Callers that the trunk takes calls from, as the trunk writes them; empty: all. */
   readonly allowedNumbers: readonly string[];
   readonly auth: { readonly username: string; readonly password: string } | undefined;
+  /** Of the digest challenge; undefined: ours. */
+  readonly realm?: string | undefined;
+  /** How long a caller may ring; undefined: as long as the endpoint's own setting says. */
+  readonly ringingTimeoutMs?: number | undefined;
+  /** An answered call is ended after this; undefined: never. */
+  readonly maxCallMs?: number | undefined;
   /** Header that carries the dialled number, when it is not in the Request-URI. */
   readonly calledNumberHeader: string | undefined;
   /** INVITE header name -> participant attribute, e.g. `CALLED_DID` -> `sip.h.called_did`. */

@@ -1,10 +1,9 @@
 import { ConfigError } from './config-error.ts';
 import type { Config } from './config.ts';
-import { loadConfig } from './load-config.ts';
-import type { EnvInput } from './read-env.ts';
+import { loadConfig, type ConfigInput } from './load-config.ts';
 
 /** For a process's start: what is wrong with the configuration is said, without a stack. */
-export function loadConfigOrExit(input: EnvInput): Config {
+export function loadConfigOrExit(input: ConfigInput): Config {
   try {
     return loadConfig(input);
   } catch (error) {

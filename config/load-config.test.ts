@@ -439,6 +439,95 @@ describe('sip-trunk.json', () => {
     },
   );
 
+  test("says how long a caller may ring and a call may last, and the challenge's realm", () => {
+    write(
+      'sip-trunk.json',
+      '{"trunk": {"ringing_timeout": "2.5s", "max_call_duration": "60s", "auth_realm": "carrier"}}',
+    );
+    const { answerTimeoutMs, trunk } = load().sip;
+    expect(answerTimeoutMs).toBe(2_500);
+    expect(trunk).toMatchObject({ maxCallMs: 60_000, realm: 'carrier' });
+    const env = { TRUNKLINE_SIP_ANSWER_TIMEOUT_MS: '1000' };
+    expect(load(env).sip.answerTimeoutMs).toBe(1_000);
+    write('sip-trunk.json', '{"trunk": {"ringing_timeout": "0s", "max_call_duration": "1e9s"}}');
+    expect(problemsOf()).toEqual([expect.stringContaining('trunk.max_call_duration should be')]);
+    write('sip-trunk.json', '{"trunk": {"ringing_timeout": "0s"}}');
+    expect(load().sip.answerTimeoutMs).toBe(8_000);
+  });
+
+  describe('where the built-in SIP endpoint is to run', () => {
+    const problemsThere = (trunk: object): string[] => {
+      write('sip-trunk.json', JSON.stringify({ trunk }, undefined, 2));
+      try {
+        loadConfig({ env: {}, cwd, builtInSip: true });
+      } catch (error) {
+        if (error instanceof ConfigError) return error.message.split('\n').slice(1);
+        throw error;
+      }
+      return [];
+    };
+
+    test.each([
+      [{ media_encryption: 'SIP_MEDIA_ENCRYPT_REQUIRE' }, '3:5: trunk.media_encryption'],
+      [{ mediaEncryption: 'SIP_MEDIA_ENCRYPT_ALLOW' }, '3:5: trunk.media_encryption'],
+      [{ media_encryption: 2 }, '3:5: trunk.media_encryption'],
+      [{ media: { encryption: 'SIP_MEDIA_ENCRYPT_REQUIRE' } }, '4:7: trunk.media.encryption'],
+    ])('SRTP is no setting that is ignored: %j', (trunk, place) => {
+      expect(problemsThere(trunk)).toEqual([
+        `  sip-trunk.json:${place} asks for SRTP, which the built-in SIP endpoint does not speak: leave it out, or let livekit-sip take the calls (docs/production.md).`,
+      ]);
+      expect(problemsOf()).toEqual([]);
+    });
+
+    test.each([
+      [{ headers: { 'X-A': 'b' } }, 'headers'],
+      [{ attributesToHeaders: { a: 'X-A' } }, 'attributes_to_headers'],
+      [{ include_headers: 'SIP_ALL_HEADERS' }, 'include_headers'],
+      [{ krisp_enabled: true }, 'krisp_enabled'],
+      [{ media: { codecs: [{ name: 'PCMU', rate: 8000 }] } }, 'media.codecs'],
+      [{ media: { onlyListedCodecs: true } }, 'media.only_listed_codecs'],
+      [{ media: { media_timeout: '20s' } }, 'media.media_timeout'],
+    ])('nor is %j', (trunk, path) => {
+      expect(problemsThere(trunk)).toEqual([
+        expect.stringMatching(`^ {2}sip-trunk.json:[34]:[57]: trunk.${path} is for livekit-sip`),
+      ]);
+      expect(problemsOf()).toEqual([]);
+    });
+
+    test('what asks for nothing is taken', () => {
+      const nothing = {
+        headers: {},
+        attributes_to_headers: {},
+        include_headers: 'SIP_NO_HEADERS',
+        krisp_enabled: false,
+        media_encryption: 'SIP_MEDIA_ENCRYPT_DISABLE',
+        media: { codecs: [], only_listed_codecs: false, encryption: 0 },
+        metadata: 'ours',
+      };
+      expect(problemsThere(nothing)).toEqual([]);
+    });
+
+    test('the files that are shipped are taken', () => {
+      expect(() => loadConfig({ env: {}, cwd, builtInSip: true })).not.toThrow();
+    });
+  });
+
+  test.each([
+    [
+      '{"media_encryption": "REQUIRE"}',
+      'trunk.media_encryption should be SIP_MEDIA_ENCRYPT_DISABLE or',
+    ],
+    ['{"include_headers": 7}', 'trunk.include_headers should be SIP_NO_HEADERS or'],
+    [
+      '{"media": {"encrypton": 1}}',
+      'trunk.media.encrypton is not a setting. Did you mean "encryption"?',
+    ],
+    ['{"media": true}', 'trunk.media '],
+  ])('%s is refused for livekit-sip too', (trunk, problem) => {
+    write('sip-trunk.json', `{"trunk": ${trunk}}`);
+    expect(problemsOf()).toEqual([expect.stringContaining(problem)]);
+  });
+
   test("the environment's credentials stand before the file's", () => {
     write('sip-trunk.json', '{"trunk": {"auth_username": "u", "auth_password": "p"}}');
     const env = { TRUNKLINE_SIP_USERNAME: 'name', TRUNKLINE_SIP_PASSWORD: 'word' };

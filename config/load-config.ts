@@ -12,15 +12,20 @@ import { ensureLocalSecret } from './local-secret.ts';
 import { type Env, type EnvInput, readEnv } from './read-env.ts';
 import type { Settings } from './settings.ts';
 
+export interface ConfigInput extends EnvInput {
+  readonly builtInSip?: boolean;
+}
+
 /**
  * Environment and `.env`, `lines.yaml` and `sip-trunk.json` as one frozen Config. Where LiveKit
  * runs on this machine and no secret is given, makes one in the data folder.
  *
  * @param input.env the process's environment
  * @param input.cwd folder of `.env`, and the one that relative paths start from
+ * @param input.builtInSip the built-in SIP endpoint is to run: what it cannot do is a problem
  * @throws {ConfigError} with every problem found
  */
-export function loadConfig({ env, cwd }: EnvInput): Config {
+export function loadConfig({ env, cwd, builtInSip = false }: ConfigInput): Config {
   const problems: Problem[] = [];
   const variables = readEnv({ env, cwd });
   const { settings, unusable } = loadSettings(variables, cwd, problems);
@@ -34,7 +39,8 @@ export function loadConfig({ env, cwd }: EnvInput): Config {
 
   const credentials = sipCredentials(settings, report);
   const trunk =
-    loaded.trunk && loadTrunk(loaded.trunk, loaded.trunkFile, credentials, cwd, problems);
+    loaded.trunk &&
+    loadTrunk(loaded.trunk, loaded.trunkFile, credentials, cwd, problems, builtInSip);
   checkTogether(settings, trunk, report);
   if (problems.length > 0 || trunk === undefined) throw new ConfigError(problems);
 
@@ -59,7 +65,10 @@ export function loadConfig({ env, cwd }: EnvInput): Config {
       health: { host: settings.TRUNKLINE_INGRESS_HOST, port: settings.TRUNKLINE_INGRESS_PORT },
       rtpPorts: settings.TRUNKLINE_SIP_RTP_PORTS,
       maxCalls: settings.TRUNKLINE_MAX_CALLS,
-      answerTimeoutMs: settings.TRUNKLINE_SIP_ANSWER_TIMEOUT_MS,
+      answerTimeoutMs: Math.min(
+        settings.TRUNKLINE_SIP_ANSWER_TIMEOUT_MS,
+        trunk.ringingTimeoutMs ?? Infinity,
+      ),
       mediaTimeoutMs: settings.TRUNKLINE_SIP_MEDIA_TIMEOUT_MS,
       trunk,
     },

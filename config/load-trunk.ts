@@ -1,4 +1,5 @@
 import { relative } from 'node:path';
+import { unsupported } from './built-in-sip.ts';
 import type { Trunk } from './config.ts';
 import type { Problem } from './config-error.ts';
 import type { LinesFile } from './lines-file.ts';
@@ -6,7 +7,10 @@ import { readText, whyUnreadable } from './read-text.ts';
 import { TrunkFile } from './trunk-file.ts';
 import { trunkProfiles, type TrunkProfile } from './trunk-profiles.ts';
 import { parseYaml } from './yaml-source.ts';
-import { zodProblems } from './zod-problems.ts';
+import { spell, zodProblems } from './zod-problems.ts';
+
+/** Longer than this, 24 days, no timer runs. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
 
 export interface Credentials {
   readonly username: string;
@@ -16,6 +20,8 @@ export interface Credentials {
 /**
  * The trunk's file over its profile. Credentials of the environment stand before the file's, so
  * that a password need not sit beside the code.
+ *
+ * @param builtInSip the built-in endpoint is to take its calls: what it cannot do is a problem
  */
 export function loadTrunk(
   section: LinesFile['trunk'],
@@ -23,9 +29,12 @@ export function loadTrunk(
   credentials: Credentials | undefined,
   cwd: string,
   problems: Problem[],
+  builtInSip: boolean,
 ): Trunk | undefined {
   const info =
-    path === undefined ? TrunkFile.parse({ trunk: {} }).trunk : read(path, cwd, problems);
+    path === undefined
+      ? TrunkFile.parse({ trunk: {} }).trunk
+      : read(path, cwd, problems, builtInSip);
   if (info === undefined) return undefined;
   const profile: TrunkProfile = trunkProfiles[section.profile];
   const { auth_username: username, auth_password: password } = info;
@@ -38,6 +47,9 @@ export function loadTrunk(
     allowedAddresses: info.allowed_addresses,
     allowedNumbers: info.allowed_numbers,
     auth: credentials ?? (username === '' ? undefined : { username, password }),
+    realm: info.auth_realm || undefined,
+    ringingTimeoutMs: milliseconds(info.ringing_timeout),
+    maxCallMs: milliseconds(info.max_call_duration),
     calledNumberHeader,
     headersToAttributes,
     calledNumberAttribute: attributeOf(headersToAttributes, calledNumberHeader),
@@ -56,7 +68,18 @@ function attributeOf(
   return entries.findLast(([name]) => name.toLowerCase() === wanted)?.[1];
 }
 
-function read(path: string, cwd: string, problems: Problem[]): TrunkFile['trunk'] | undefined {
+/** Of a protobuf duration, `12s`; zero is none. */
+function milliseconds(duration: string | undefined): number | undefined {
+  const value = Math.round(Number.parseFloat(duration ?? '0') * 1_000);
+  return value === 0 ? undefined : Math.min(value, MAX_TIMER_MS);
+}
+
+function read(
+  path: string,
+  cwd: string,
+  problems: Problem[],
+  builtInSip: boolean,
+): TrunkFile['trunk'] | undefined {
   const file = relative(cwd, path) || path;
   let value: unknown;
   let content: string;
@@ -69,24 +92,30 @@ function read(path: string, cwd: string, problems: Problem[]): TrunkFile['trunk'
   }
   // JSON is YAML, which knows the line of every value; but `lk` takes JSON only.
   const source = parseYaml(content, file);
+  let written: unknown;
   try {
-    value = snakeCase(JSON.parse(content));
+    written = JSON.parse(content);
+    value = snakeCase(written);
   } catch (error) {
     const [first] = source.problems;
     const message = `is not JSON: ${(error as SyntaxError).message}.`;
     problems.push({ ...(first ?? { file }), path: '', message });
     return undefined;
   }
+  const locate = (path: readonly PropertyKey[]) => source.locate(asWritten(path, written));
   const parsed = TrunkFile.safeParse(value);
   if (!parsed.success) {
-    problems.push(...zodProblems(TrunkFile, parsed.error, source.locate));
+    problems.push(...zodProblems(TrunkFile, parsed.error, locate));
     return undefined;
+  }
+  for (const { path, message } of builtInSip ? unsupported(parsed.data) : []) {
+    problems.push({ ...locate(path), path: spell(path), message });
   }
   const { trunk } = parsed.data;
   if ((trunk.auth_username === '') !== (trunk.auth_password === '')) {
     const key = trunk.auth_username === '' ? 'auth_password' : 'auth_username';
     problems.push({
-      ...source.locate(['trunk', key]),
+      ...locate(['trunk', key]),
       path: `trunk.${key}`,
       message: 'stands alone: set auth_username and auth_password, or neither.',
     });
@@ -96,12 +125,34 @@ function read(path: string, cwd: string, problems: Problem[]): TrunkFile['trunk'
 
 /** Protobuf's JSON has camelCase and snake_case spellings of one key, and `lk` takes both. */
 function snakeCase(value: unknown): unknown {
-  if (typeof value !== 'object' || value === null || !('trunk' in value)) return value;
-  const { trunk } = value;
-  if (typeof trunk !== 'object' || trunk === null || Array.isArray(trunk)) return value;
-  const entries = Object.entries(trunk).map(([key, inner]): [string, unknown] => [
-    key.replace(/[A-Z]/g, (capital) => `_${capital.toLowerCase()}`),
-    inner,
-  ]);
-  return { ...value, trunk: Object.fromEntries(entries) };
+  const file = keysOf(value, (key) => key);
+  const trunk = keysOf(file?.['trunk'], snake);
+  if (!file || !trunk) return value;
+  const media = keysOf(trunk['media'], snake);
+  return { ...file, trunk: { ...trunk, ...(media && { media }) } };
+}
+
+/** Undefined for what is no object. */
+function keysOf(
+  value: unknown,
+  rename: (key: string) => string,
+): Record<string, unknown> | undefined {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [rename(key), inner]));
+}
+
+function snake(key: string): string {
+  return key.replace(/[A-Z]/g, (capital) => `_${capital.toLowerCase()}`);
+}
+
+/** The path in the spelling that the file has. */
+function asWritten(path: readonly PropertyKey[], written: unknown): PropertyKey[] {
+  let here = written;
+  return path.map((segment) => {
+    const keys = typeof here === 'object' && here !== null ? Object.keys(here) : [];
+    const name = String(segment);
+    const key = keys.includes(name) ? name : (keys.find((key) => snake(key) === name) ?? name);
+    here = (here as Record<string, unknown> | undefined)?.[key];
+    return typeof segment === 'number' ? segment : key;
+  });
 }

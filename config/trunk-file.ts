@@ -15,6 +15,31 @@ const address = z.string(shouldBe('an address in quotes')).refine(isAddressBlock
   error: 'should be an IP address or a CIDR block, such as 192.0.2.0/24',
 });
 
+/** Protobuf's JSON has an enum by its name or its number. */
+function choice<const T extends readonly [string, ...string[]]>(names: T) {
+  const numbers = names.map((_name, number) => z.literal(number));
+  return z
+    .union([z.enum(names), ...numbers], shouldBe(names.join(' or ')))
+    .transform(
+      (value): T[number] => (typeof value === 'number' ? names[value] : value) ?? names[0],
+    );
+}
+
+const encryption = choice([
+  'SIP_MEDIA_ENCRYPT_DISABLE',
+  'SIP_MEDIA_ENCRYPT_ALLOW',
+  'SIP_MEDIA_ENCRYPT_REQUIRE',
+]);
+
+const Media = z.strictObject({
+  only_listed_codecs: flag().optional(),
+  codecs: z
+    .array(z.strictObject({ name: text("a codec's name"), rate: z.int().optional() }))
+    .optional(),
+  encryption: encryption.optional(),
+  media_timeout: duration.optional(),
+});
+
 const TrunkInfo = z.strictObject({
   name: text("the trunk's name").default('trunk'),
   metadata: z.string().optional(),
@@ -27,12 +52,12 @@ const TrunkInfo = z.strictObject({
   headers: byName.optional(),
   headers_to_attributes: byName.default({}),
   attributes_to_headers: byName.optional(),
-  include_headers: z.string().optional(),
+  include_headers: choice(['SIP_NO_HEADERS', 'SIP_X_HEADERS', 'SIP_ALL_HEADERS']).optional(),
   ringing_timeout: duration.optional(),
   max_call_duration: duration.optional(),
   krisp_enabled: flag().optional(),
-  media_encryption: z.string().optional(),
-  media: z.unknown().optional(),
+  media_encryption: encryption.optional(),
+  media: Media.optional(),
 });
 
 export const TrunkFile = z.strictObject(

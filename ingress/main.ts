@@ -10,7 +10,7 @@ import { SipEndpoint } from './sip/endpoint.ts';
 /** Calls that still run this long after SIGTERM are ended by BYE. */
 const DRAIN_LIMIT_MS = 60_000;
 
-const config = loadConfigOrExit({ env: process.env, cwd: process.cwd() });
+const config = loadConfigOrExit({ env: process.env, cwd: process.cwd(), builtInSip: true });
 const log = openLog('ingress', config.logLevel);
 const reporter = createReporter({
   url: config.callServiceUrl,

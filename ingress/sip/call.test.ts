@@ -145,6 +145,16 @@ describe('a call', () => {
     expect(ended.data).toMatchObject({ endedBy: 'carrier', endReason: 'trunk_failure' });
   });
 
+  it('is ended by BYE when it has lasted as long as its trunk allows', async () => {
+    const { test, caller } = await start({ trunk: { maxCallMs: 50 } });
+    const call = caller.dial();
+    (await test.leg()).emit('agentReady');
+    await call.answered();
+    await caller.request('BYE');
+    const ended = await test.report('leg.ended');
+    expect(ended.data).toMatchObject({ endedBy: 'system', endReason: 'max_duration' });
+  });
+
   it('is ended by BYE when its room is deleted', async () => {
     const { test, caller } = await start();
     const call = caller.dial();

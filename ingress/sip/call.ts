@@ -91,7 +91,8 @@ export class Call {
   #held = false;
   /** Why an apology is being spoken; the caller's hang-up in the midst of it changes nothing. */
   #apology: Ending | undefined;
-  #answerTimer: NodeJS.Timeout | undefined;
+  /** Of ringing, then of the whole call. */
+  #limit: NodeJS.Timeout | undefined;
 
   constructor(options: CallOptions) {
     const { identity, log } = options;
@@ -179,7 +180,7 @@ export class Call {
   async #setUp(): Promise<void> {
     if (this.#state !== 'ringing') return;
     // Who waits for their turn is not without an agent yet.
-    this.#answerTimer = setTimeout(() => {
+    this.#limit = setTimeout(() => {
       this.#apologise('no_agent', NO_AGENT);
     }, this.#options.config.sip.answerTimeoutMs);
     const limit = delay(TURN_MS, undefined, { signal: this.#settled.signal, ref: false });
@@ -255,7 +256,9 @@ export class Call {
       await media.close();
       return false;
     }
-    clearTimeout(this.#answerTimer);
+    clearTimeout(this.#limit);
+    const { maxCallMs } = config.sip.trunk;
+    if (maxCallMs !== undefined) this.#limit = setTimeout(() => this.#end(TOO_LONG), maxCallMs);
     this.#state = state;
     this.#settled.abort();
     this.#media = media;
@@ -381,7 +384,7 @@ export class Call {
     const wasAnswered = this.#state === 'answered';
     this.#state = 'ended';
     this.#settled.abort();
-    clearTimeout(this.#answerTimer);
+    clearTimeout(this.#limit);
     this.#abort.abort();
     // Each does nothing where the dialog is past it.
     const { endedBy, endReason, sipCode: refusal = 480 } = ending;
@@ -414,6 +417,7 @@ export class Call {
 const NO_AGENT: Ending = { endedBy: 'system', endReason: 'no_agent' };
 const AGENT_LOST: Ending = { endedBy: 'system', endReason: 'agent_lost' };
 const SERVICE_LOST: Ending = { endedBy: 'system', endReason: 'service_lost', sipCode: 503 };
+const TOO_LONG: Ending = { endedBy: 'system', endReason: 'max_duration' };
 const BUSY: Ending = { endedBy: 'system', endReason: 'busy', sipCode: 503 };
 
 const ENDINGS: Readonly<Record<LegClosed, Ending>> = {

@@ -82,6 +82,14 @@ describe('who may call', () => {
     expect(guarded.admit(answer(asked, 'p'), '192.0.2.1')).toBe('pass');
   });
 
+  it("is challenged in the trunk's own realm", () => {
+    const asked = gate('0.0.0.0', { auth, realm: 'carrier' }).admit(invite(), '192.0.2.1');
+    expect(asked).toMatchObject({
+      statusCode: 401,
+      extraHeaders: [expect.stringContaining('realm="carrier"'), expect.anything()],
+    });
+  });
+
   it('is challenged without a limit, but by no more bytes than were sent', () => {
     const guarded = gate('0.0.0.0', { auth });
     const ask = (statusCode: number, answer: number) =>

@@ -53,7 +53,8 @@ export class Gate {
       );
     }
     this.#addresses = new AddressList(listed);
-    this.#digest = trunk.auth && new DigestAuthenticator({ ...trunk.auth, realm: REALM });
+    const realm = trunk.realm ?? REALM;
+    this.#digest = trunk.auth && new DigestAuthenticator({ ...trunk.auth, realm });
   }
 
   /** For a request of no call yet: is its sender somebody to talk to at all? */
