@@ -25,14 +25,20 @@ function write(file: string, content: string): void {
 const load = (env: Record<string, string> = {}) => loadConfig({ env, cwd });
 
 /** The problems, each as one line without the count above. */
-function problemsOf(env: Record<string, string> = {}): string[] {
+function problemsOf(env: Record<string, string> = {}, builtInSip = false): string[] {
   try {
-    load(env);
+    loadConfig({ env, cwd, builtInSip });
   } catch (error) {
     if (error instanceof ConfigError) return error.message.split('\n').slice(1);
     throw error;
   }
   return [];
+}
+
+/** Where the built-in SIP endpoint is to run. */
+function trunkProblemsOf(trunk: object): string[] {
+  write('sip-trunk.json', JSON.stringify({ trunk }, undefined, 2));
+  return problemsOf({}, true);
 }
 
 const MINIMAL = `
@@ -456,24 +462,13 @@ describe('sip-trunk.json', () => {
   });
 
   describe('where the built-in SIP endpoint is to run', () => {
-    const problemsThere = (trunk: object): string[] => {
-      write('sip-trunk.json', JSON.stringify({ trunk }, undefined, 2));
-      try {
-        loadConfig({ env: {}, cwd, builtInSip: true });
-      } catch (error) {
-        if (error instanceof ConfigError) return error.message.split('\n').slice(1);
-        throw error;
-      }
-      return [];
-    };
-
     test.each([
       [{ media_encryption: 'SIP_MEDIA_ENCRYPT_REQUIRE' }, '3:5: trunk.media_encryption'],
       [{ mediaEncryption: 'SIP_MEDIA_ENCRYPT_ALLOW' }, '3:5: trunk.media_encryption'],
       [{ media_encryption: 2 }, '3:5: trunk.media_encryption'],
       [{ media: { encryption: 'SIP_MEDIA_ENCRYPT_REQUIRE' } }, '4:7: trunk.media.encryption'],
     ])('SRTP is no setting that is ignored: %j', (trunk, place) => {
-      expect(problemsThere(trunk)).toEqual([
+      expect(trunkProblemsOf(trunk)).toEqual([
         `  sip-trunk.json:${place} asks for SRTP, which the built-in SIP endpoint does not speak: leave it out, or let livekit-sip take the calls (docs/production.md).`,
       ]);
       expect(problemsOf()).toEqual([]);
@@ -488,7 +483,7 @@ describe('sip-trunk.json', () => {
       [{ media: { onlyListedCodecs: true } }, 'media.only_listed_codecs'],
       [{ media: { media_timeout: '20s' } }, 'media.media_timeout'],
     ])('nor is %j', (trunk, path) => {
-      expect(problemsThere(trunk)).toEqual([
+      expect(trunkProblemsOf(trunk)).toEqual([
         expect.stringMatching(`^ {2}sip-trunk.json:[34]:[57]: trunk.${path} is for livekit-sip`),
       ]);
       expect(problemsOf()).toEqual([]);
@@ -504,7 +499,7 @@ describe('sip-trunk.json', () => {
         media: { codecs: [], only_listed_codecs: false, encryption: 0 },
         metadata: 'ours',
       };
-      expect(problemsThere(nothing)).toEqual([]);
+      expect(trunkProblemsOf(nothing)).toEqual([]);
     });
 
     test('the files that are shipped are taken', () => {
