@@ -131,6 +131,66 @@ test('of a long stall only the end is played', () => {
   expect(late.length).toBeGreaterThanOrEqual(15);
 });
 
+test('of a long stall that is made up for at twice the pace only the end is played', () => {
+  arrive(0, 0);
+  tickUntil(3_000);
+  for (let n = 1; n <= 300; n++) {
+    tickUntil(3_000 + n * 10);
+    arrive(n, 3_000 + n * 10);
+  }
+  expect(played().slice(-15)).toEqual(Array.from({ length: 15 }, (_, index) => 286 + index));
+  // 6 s have passed, and no more than 0.4 s beyond that have gone out.
+  expect(frames.length).toBeLessThanOrEqual((6_000 + 400 + 20) / 20);
+});
+
+test.each([
+  ['20 ms', 160],
+  ['30 ms', 240],
+])(
+  'speech of %s after a pause that the timestamps did not see is heard from its first packet',
+  (_what, samples) => {
+    const ms = samples / 8;
+    for (let n = 0; n < 50; n++) arrive(n, n * ms, samples);
+    const begins = 50 * ms + 3_000;
+    tickUntil(begins - 1);
+    const before = frames.length;
+    for (let n = 50; n < 100; n++) {
+      const now = begins + (n - 50) * ms;
+      tickUntil(now);
+      arrive(n, now, samples);
+    }
+    tickUntil(begins + 50 * ms - 1);
+    const heard = frames.slice(before).flatMap((frame) => [...frame]);
+    for (let n = 50; n < 100; n++) {
+      expect(heard.filter((sample) => sample === level(n)).length).toBeGreaterThan(samples * 0.7);
+    }
+    // Silence stands in for it while it is told from a stall, and no longer.
+    expect(frames.length - before).toBeLessThanOrEqual((50 * ms + 60) / 20);
+    expect(buffer).toMatchObject({ lost: 0, late: 0 });
+  },
+);
+
+test('a lone word after such a pause is heard', () => {
+  arrive(0, 0);
+  tickUntil(3_000);
+  const before = frames.length;
+  arrive(1, 3_000);
+  tickUntil(3_100);
+  expect(played().slice(before)).toContain(1);
+});
+
+test('what comes after a hold is heard at once', () => {
+  arrive(0, 0);
+  tickUntil(3_000);
+  buffer.resume();
+  const before = frames.length;
+  buffer.insert({ sequence: 1_001, timestamp: 50_160, pcm: undefined }, 3_001);
+  arrive(2, 3_002);
+  arrive(3, 3_022);
+  expect(played().slice(before)).toEqual([2, 3]);
+  expect(buffer).toMatchObject({ lost: 0, late: 0 });
+});
+
 test('a path that became slower for good is followed', () => {
   arrive(0, 0);
   for (let n = 1; n <= 50; n++) {

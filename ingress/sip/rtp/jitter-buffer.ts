@@ -12,10 +12,12 @@ const GAP_WAIT = 40;
 const MAX_GAP_WAIT = 120;
 /** Packets in time after which a wait that grew shrinks by 1 ms. */
 const SHRINK_AFTER = 50;
-/** Audio that comes later than this is thrown away, so that a stall does not leave a long echo. */
+/** Audio that comes later than this is set aside, so that a stall does not leave a long echo. */
 const MAX_LATE = 400 * SAMPLES_PER_MS;
-/** All audio this long too late, in ms, is no stall: the far end's clock has moved. */
-const RESYNC = 300;
+/** How long what is set aside is watched before it is judged, ms: two packets of a talkspurt. */
+const WATCH = 40;
+/** What a stalled network hands over comes faster than this; speech comes at 1. */
+const STALL_PACE = 1.25;
 /** A hole is filled up to this; a longer one is a jump of the far end's clock. */
 const MAX_FILL = 200 * SAMPLES_PER_MS;
 /** Packets held at most while one is missing. */
@@ -39,7 +41,10 @@ export interface JitterBufferPacket {
  * adaptive buffer of its own (NetEq); a second one here would only add its delay. What it must do
  * is keep the sample count true: reordered packets wait a little for their predecessor, lost ones
  * are concealed, and when nothing comes the gap is filled in real time. Late speech is still
- * played, because a recogniser needs the word more than the pause.
+ * played, because a recogniser needs the word more than the pause. Speech that seems too late for
+ * that is so after a stall of the network, which hands over all of it at once; at the pace of
+ * speech it is a far end whose timestamps stood still while it was silent, and is played from its
+ * first packet on.
  *
  * Pure: times are passed in, ms on a monotonic clock; the owner calls `tick` at `deadline`.
  */
@@ -61,7 +66,11 @@ export class JitterBuffer {
   #reorderWait = REORDER_WAIT;
   #gapWait = GAP_WAIT;
   #inTime = 0;
-  #tooLateSince: number | undefined;
+  /** Too late, the newest `MAX_LATE` of it; `#watched` says when and from where on it is watched. */
+  #aside: { readonly timestamp: number; readonly pcm: Int16Array }[] = [];
+  #watched = { since: Infinity, from: 0 };
+  /** What comes next begins anew: there was a hold. */
+  #resumed = false;
 
   constructor(onFrame: (pcm: Int16Array) => void) {
     this.#framer = new Framer(FRAME_MS * SAMPLES_PER_MS, onFrame);
@@ -74,11 +83,12 @@ export class JitterBuffer {
 
   /** When `tick` is to be called; Infinity before the first packet. */
   get deadline(): number {
-    return this.#next === undefined ? Infinity : Math.min(this.#heldUntil, this.#fillAt);
+    if (this.#next === undefined) return Infinity;
+    return Math.min(this.#heldUntil, this.#fillAt, this.#watched.since + WATCH);
   }
 
   insert(packet: JitterBufferPacket, now: number): void {
-    if (this.#next === undefined) {
+    if (this.#next === undefined || (this.#resumed && packet.pcm !== undefined)) {
       this.#start(packet, now);
     } else if (packet.sequence < this.#next) {
       this.#tooLate(packet.sequence);
@@ -92,6 +102,7 @@ export class JitterBuffer {
   tick(now: number): void {
     if (this.#next === undefined) return;
     if (now >= this.#heldUntil) this.#giveUpMissing(now);
+    if (now >= this.#watched.since + WATCH) this.#judge(now);
     while (now >= this.#fillAt) {
       this.#fill(FRAME_MS * SAMPLES_PER_MS);
       // After a stall of this process the missed time is not made up for.
@@ -107,6 +118,11 @@ export class JitterBuffer {
     this.#heldUntil = Infinity;
   }
 
+  /** The far end was on hold: whatever its timestamps did meanwhile, what comes next is in time. */
+  resume(): void {
+    this.#resumed = true;
+  }
+
   get #fillAt(): number {
     return this.#due + this.#gapWait;
   }
@@ -115,7 +131,10 @@ export class JitterBuffer {
     this.#next = packet.sequence;
     this.#playedTo = packet.timestamp;
     this.#due = now;
-    this.#tooLateSince = undefined;
+    this.#held.clear();
+    this.#heldUntil = Infinity;
+    this.#resumed = false;
+    this.#leaveAside();
   }
 
   #drain(now: number): void {
@@ -133,21 +152,54 @@ export class JitterBuffer {
 
   #play(timestamp: number, pcm: Int16Array, now: number): void {
     const hole = timestamp - this.#playedTo;
+    if (-hole > MAX_LATE) {
+      this.#setAside(timestamp, pcm, now);
+      return;
+    }
+    this.#leaveAside();
     if (hole < 0) {
       this.late++;
       this.#gapWait = Math.min(MAX_GAP_WAIT, this.#gapWait + FRAME_MS);
-      if (-hole > MAX_LATE) {
-        this.#tooLateSince ??= now;
-        if (now - this.#tooLateSince < RESYNC) return;
-      }
     } else {
       if (hole > 0 && hole <= MAX_FILL) this.#fill(hole);
       this.#calm();
     }
-    this.#tooLateSince = undefined;
     this.#playedTo = timestamp + pcm.length;
     this.#due = now + pcm.length / SAMPLES_PER_MS;
     this.#framer.push(this.#concealment.good(pcm));
+  }
+
+  #setAside(timestamp: number, pcm: Int16Array, now: number): void {
+    const aside = this.#aside;
+    if (aside.length === 0) this.#watched = { since: now, from: timestamp };
+    aside.push({ timestamp, pcm });
+    const end = timestamp + pcm.length;
+    while (end - (aside[0]?.timestamp ?? end) > MAX_LATE) {
+      aside.shift();
+      this.late++;
+    }
+  }
+
+  /** It was a stall, and the stream has caught up. */
+  #leaveAside(): void {
+    this.late += this.#aside.length;
+    this.#aside = [];
+    this.#watched = { since: Infinity, from: 0 };
+  }
+
+  /** Plays what was set aside when it came at the pace of speech, else watches on. */
+  #judge(now: number): void {
+    const aside = this.#aside;
+    const [first, last] = [aside[0], aside.at(-1)];
+    if (!first || !last) return;
+    const came = (last.timestamp - this.#watched.from) / SAMPLES_PER_MS;
+    if (came > STALL_PACE * (now - this.#watched.since)) {
+      this.#watched = { since: now, from: last.timestamp };
+      return;
+    }
+    this.#aside = [];
+    this.#playedTo = first.timestamp;
+    for (const { timestamp, pcm } of aside) this.#play(timestamp, pcm, now);
   }
 
   #fill(samples: number): void {

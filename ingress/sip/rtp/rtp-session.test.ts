@@ -68,9 +68,15 @@ afterEach(async () => {
   phone.close();
 });
 
-function datagram(sequence: number, payload: Uint8Array, payloadType = 8, timestamp?: number) {
+function datagram(
+  sequence: number,
+  payload: Uint8Array,
+  payloadType = 8,
+  timestamp?: number,
+  ssrc = 42,
+) {
   const packet = new packets.RtpPacket();
-  packet.setSsrc(42);
+  packet.setSsrc(ssrc);
   packet.setPayloadType(payloadType);
   packet.setSequenceNumber(sequence & 0xffff);
   packet.setTimestamp(timestamp ?? sequence * 160);
@@ -97,6 +103,38 @@ test.each([
   await waitFor(() => frames.length >= 3);
   expect(Math.abs((frames[2]?.[80] ?? 0) - 8_000)).toBeLessThan(300);
   expect(session.stats()).toMatchObject({ received: 3, lost: 0, late: 0 });
+});
+
+/** A packet that is known by how loud it is. */
+function speech(level: number): Uint8Array {
+  return encodeG711('PCMA', new Int16Array(160).fill(level));
+}
+
+function levelsHeard(since: number): number[] {
+  return frames.slice(since).map((frame) => Math.round((frame[120] ?? 0) / 1_000) * 1_000);
+}
+
+test('another stream is heard from its first packet', async () => {
+  for (const n of [0, 1, 2]) dial(datagram(n, speech(1_000)));
+  await waitFor(() => frames.length >= 3);
+  for (const n of [0, 1, 2]) dial(datagram(9_000 + n, speech((n + 3) * 1_000), 8, n * 160, 43));
+  await waitFor(() => levelsHeard(3).includes(5_000));
+  expect(levelsHeard(3).filter((level) => level >= 3_000)).toEqual([3_000, 4_000, 5_000]);
+  expect(session.stats()).toMatchObject({ received: 6, lost: 0, late: 0 });
+});
+
+test('speech after a hold that the timestamps did not see is heard from its first packet', async () => {
+  for (const n of [0, 1, 2]) dial(datagram(n, speech(1_000)));
+  await waitFor(() => frames.length >= 3);
+  session.update({ direction: 'inactive' });
+  // Silence goes on, for longer than speech may be late.
+  await waitFor(() => frames.length >= 3 + 25);
+  session.update({ direction: 'sendrecv' });
+  const before = frames.length;
+  for (const n of [3, 4, 5]) dial(datagram(n, speech(n * 1_000)));
+  await waitFor(() => levelsHeard(before).includes(5_000));
+  expect(levelsHeard(before).filter((level) => level >= 3_000)).toEqual([3_000, 4_000, 5_000]);
+  expect(session.stats()).toMatchObject({ lost: 0, late: 0 });
 });
 
 test("sends the agent's audio as RTP, numbers in a row", async () => {

@@ -95,6 +95,8 @@ export class RtpSession {
   #started = false;
   #timedOut = false;
   #strangerLogged = false;
+  /** The last packet that was of no stream: the next may show that it began one. */
+  #stray: RtpFields | undefined;
   #closed: Promise<void> | undefined;
 
   /** @throws the socket's error, e.g. EADDRINUSE. */
@@ -175,7 +177,9 @@ export class RtpSession {
     if (update.remote !== undefined) this.#latch.move(update.remote);
     this.#sender.format = this.#format();
     if (update.direction !== undefined) {
+      const received = this.#receives;
       this.#direction = update.direction;
+      if (this.#receives && !received) this.#jitterBuffer.resume();
       if (!this.#sends) this.#sender.stop(now);
       if (this.#started) this.#heardAt = this.#receives ? now : undefined;
     }
@@ -218,19 +222,30 @@ export class RtpSession {
       return;
     }
     const accepted = this.#source.accept(packet.ssrc, packet.sequence, packet.timestamp);
-    if (accepted === undefined) return;
-    this.#received++;
+    if (accepted === undefined) {
+      this.#stray = packet;
+      return;
+    }
     this.#start(now);
     if (this.#heardAt !== undefined) this.#heardAt = now;
+    const { sequence, timestamp } = accepted;
     if (accepted.restarted) {
       this.#jitterBuffer.restart();
       this.#dtmf.restart();
+      const first = this.#stray;
+      const age = first ? (packet.timestamp - first.timestamp) | 0 : 0;
+      if (first?.ssrc === packet.ssrc) this.#take(first, sequence - 1, timestamp - age, now);
     }
-    const { sequence, timestamp } = accepted;
+    this.#stray = undefined;
+    this.#take(packet, sequence, timestamp, now);
+    this.#schedule(now);
+  }
+
+  #take(packet: RtpFields, sequence: number, timestamp: number, now: number): void {
+    this.#received++;
     // On hold what still comes only counts.
     const pcm = this.#receives ? this.#read(packet, timestamp, now) : undefined;
     this.#jitterBuffer.insert({ sequence, timestamp, pcm }, now);
-    this.#schedule(now);
   }
 
   /** The packet's audio; undefined when it has none. */
