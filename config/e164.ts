@@ -54,7 +54,8 @@ function userPart(raw: string): string {
 function international(number: string): string | undefined {
   const parsed = parsePhoneNumberFromString(number);
   const normal = parsed?.isPossible() ? parsed.number : number;
-  return isE164(normal) ? normal : undefined;
+  // One zero after the country's code is dropped at a time: +27 00… twice is one number.
+  return normal === number ? (isE164(number) ? number : undefined) : international(normal);
 }
 
 function national(number: string, country: string | undefined): string | undefined {
