@@ -1,6 +1,6 @@
 import { join, resolve } from 'node:path';
-import { parseEnv } from 'node:util';
 import { ConfigError, type Problem } from './config-error.ts';
+import { parseDotEnv } from './parse-dot-env.ts';
 import { readText, whyUnreadable } from './read-text.ts';
 
 /** A variable's value and where it was set, so that a problem can name the place. */
@@ -21,7 +21,7 @@ export interface EnvInput {
 /**
  * The process environment over the `.env` file of the working folder.
  *
- * @throws {ConfigError} when there is a `.env` that cannot be read
+ * @throws {ConfigError} when there is a `.env` that cannot be read, or lines in it that say nothing
  */
 export function readEnv({ env, cwd }: EnvInput): Env {
   const entries = new Map<string, EnvEntry>(readDotEnv(join(cwd, '.env')));
@@ -40,16 +40,12 @@ function readDotEnv(path: string): [string, EnvEntry][] {
     const message = `cannot be read (${whyUnreadable(error)}).`;
     throw new ConfigError([{ file: '.env', path: '', message }]);
   }
-  const lines = text.split(/\r?\n/);
-  return Object.entries(parseEnv(text)).map(([name, value = '']) => {
-    // The last assignment is the one that holds.
-    const index = lines.findLastIndex((line) => assigned(line) === name);
-    return [name, { value, file: '.env', ...(index >= 0 && { line: index + 1 }) }];
-  });
-}
-
-function assigned(line: string): string | undefined {
-  return /^\s*(?:export\s+)?([\w.-]+)\s*=/.exec(line)?.[1];
+  const { assignments, problems } = parseDotEnv(text);
+  if (problems.length > 0) {
+    throw new ConfigError(problems.map((problem) => ({ file: '.env', path: '', ...problem })));
+  }
+  // The last assignment is the one that holds.
+  return assignments.map(({ name, value, line }) => [name, { value, file: '.env', line }]);
 }
 
 /**

@@ -46,7 +46,7 @@ test('npm start shows all that is needed; SIGTERM ends everything', async () => 
     [
       `export LIVEKIT_URL='ws://127.0.0.1:${ports.livekit}'`,
       "export LIVEKIT_API_KEY='devkey'",
-      `export LIVEKIT_API_SECRET='${readFileSync(join(folder, 'livekit-secret'), 'utf8')}'`,
+      `export LIVEKIT_API_SECRET='${readFileSync(join(folder, 'livekit-secret'), 'utf8').trim()}'`,
     ].join('\n'),
   );
   // The bootstrap, the supervisor, its guard, five services and the hosts of conversations.

@@ -1,7 +1,8 @@
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { z } from 'zod';
+import { makeFolder } from '../config/make-folder.ts';
 
 /** What LiveKit was told of telephones: it is in its Redis and nowhere else. */
 export interface SipSetup {
@@ -101,7 +102,7 @@ export class SipSetupWatch {
   }
 
   #remember(served: ReadonlySet<string>): void {
-    mkdirSync(this.#options.dataDir, { recursive: true, mode: 0o700 });
+    makeFolder(this.#options.dataDir);
     const draft = `${this.#file}.${process.pid}`;
     writeFileSync(draft, `${JSON.stringify({ served: [...served].sort() })}\n`, { mode: 0o600 });
     renameSync(draft, this.#file);
