@@ -63,12 +63,28 @@ export function url(schemes: readonly string[], example: string) {
     .transform((value) => value.replace(/\/+$/, ''));
 }
 
-/** Items between commas, blanks around them dropped. */
-export function list() {
-  return z.string().transform((value) =>
-    value
-      .split(',')
-      .map((item) => item.trim())
-      .filter((item) => item !== ''),
-  );
+/**
+ * Items between commas, blanks around them dropped.
+ *
+ * @param name how one that is wrong is told: as it stands, unless it may be a secret
+ */
+export function listOf(
+  isRight: (item: string) => boolean,
+  what: string,
+  name: (item: string, place: number) => string = (item) => JSON.stringify(item),
+) {
+  return z
+    .string()
+    .transform((value) =>
+      value
+        .split(',')
+        .map((item) => item.trim())
+        .filter((item) => item !== ''),
+    )
+    .superRefine((items, context) => {
+      const wrong = items.flatMap((item, index) => (isRight(item) ? [] : [name(item, index + 1)]));
+      if (wrong.length === 0) return;
+      const verb = wrong.length === 1 ? 'is' : 'are';
+      context.addIssue(`should be ${what} between commas; ${wrong.join(', ')} ${verb} none`);
+    });
 }

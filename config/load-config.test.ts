@@ -166,6 +166,21 @@ describe('environment', () => {
     expect(problemsOf()).toHaveLength(2);
   });
 
+  test.each([
+    [
+      'TRUNKLINE_DIAL_ALLOW',
+      '+7343*,8343,sip:*@pbx.example.com,sip:x',
+      '"8343", "sip:x" are none.',
+    ],
+    ['TRUNKLINE_ENDPOINT_ALLOW', '10.0.0.0/8, 10.0.0.0/99', '"10.0.0.0/99" is none.'],
+    // A key is a secret: its place says which one it is.
+    ['TRUNKLINE_API_KEYS', 'read:0123456789abcdef,too-short', 'number 2 is none.'],
+  ])('%s: says which of the list is wrong', (name, value, end) => {
+    const problems = problemsOf({ [name]: value });
+    expect(problems).toEqual([expect.stringMatching(`^  environment: ${name} should be `)]);
+    expect(problems[0]?.endsWith(end)).toBe(true);
+  });
+
   test('refuses an empty LiveKit secret, given directly or by a file', () => {
     const empty =
       'LIVEKIT_API_SECRET should not be empty: set the secret, or leave the variable out.';
@@ -325,7 +340,35 @@ lines:
     write('config/lines.yaml', MINIMAL.replace("'*'", '*'));
     expect(problemsOf()).toContain("  config/lines.yaml:7:21: a star has to stand in quotes: '*'.");
     write('config/lines.yaml', `${MINIMAL}lines: {}\n`);
-    expect(problemsOf()).toEqual(['  config/lines.yaml:8:1: Map keys must be unique.']);
+    expect(problemsOf()).toEqual(['  config/lines.yaml:8:1: this stands here twice.']);
+  });
+
+  test.each([
+    [5, '   greeting: { text: Hello. }', '5:1: this does not fit the indent of what is around it.'],
+    [
+      3,
+      '    desk:',
+      '3:5: agents.desk has nothing beneath it: look at the indent of what follows.',
+    ],
+    [
+      6,
+      '  greeting: { text: Hello. }',
+      '6:3: agents.greeting belongs elsewhere: look at its indent.',
+    ],
+    [6, '  lines:', '6:3: agents.lines belongs elsewhere: look at its indent.'],
+    [4, '    instructions: "Be kind.', '4:19: this quote ends nowhere.'],
+    [
+      4,
+      '    instructions: Be: kind.',
+      '4:19: this does not fit what is around it: look for a wrong',
+    ],
+  ])('one wrong line (%i) is one sentence: %j', (number, line, sentence) => {
+    const lines = MINIMAL.split('\n');
+    lines[number - 1] = line;
+    write('config/lines.yaml', lines.join('\n'));
+    const problems = problemsOf();
+    expect(problems).toHaveLength(1);
+    expect(problems[0]).toContain(`  config/lines.yaml:${sentence}`);
   });
 
   test.each(['*desk', '&a [b, b, b, b, b, b, b, b, b]'])('an alias too many: %s', (value) => {

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import type { AgentProfile, Line } from './config.ts';
 import type { Problem } from './config-error.ts';
 import { LinesFile } from './lines-file.ts';
+import { findMisplaced } from './misplaced.ts';
 import { readText, whyUnreadable } from './read-text.ts';
 import { suggest } from './suggest.ts';
 import { parseYaml, type YamlSource } from './yaml-source.ts';
@@ -39,15 +40,16 @@ export function loadLines(path: string, cwd: string, problems: Problem[]): Loade
   const source = parseYaml(content, file);
   problems.push(...source.problems);
   if (source.problems.length > 0) return nothing;
-  problems.push(...crossProblems(source));
   const folder = dirname(path);
   const trunkOf = (trunk: TrunkSection | undefined) => ({
     trunk,
     trunkFile: trunk?.file && resolve(folder, trunk.file),
   });
   const parsed = LinesFile.safeParse(source.value);
+  const misplaced = parsed.error && findMisplaced(parsed.error, source);
+  problems.push(...(misplaced ? [misplaced] : crossProblems(source)));
   if (!parsed.success) {
-    problems.push(...zodProblems(LinesFile, parsed.error, source.locate));
+    if (!misplaced) problems.push(...zodProblems(LinesFile, parsed.error, source.locate));
     // Whatever else is wrong, the trunk's own file is looked at.
     const trunk = TrunkOnly.safeParse(source.value);
     return { lines: [], ...trunkOf(trunk.data?.trunk) };

@@ -6,7 +6,7 @@ import { isIP } from 'node:net';
 import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 import { isAddressBlock } from './addresses.ts';
-import { integerText, list, oneOf, port, shouldBe, text, url } from './fields.ts';
+import { integerText, listOf, oneOf, port, shouldBe, text, url } from './fields.ts';
 
 /** Shorter keys can be guessed. */
 const MIN_KEY_LENGTH = 16;
@@ -21,24 +21,22 @@ const ipAddress = () =>
 const days = () => integerText(0, 36_500, 'days');
 const milliseconds = (max: number) => integerText(100, max, 'milliseconds');
 
-const addresses = list().refine(
-  (blocks) => blocks.every(isAddressBlock),
-  shouldBe('IP addresses or CIDR blocks between commas'),
-);
+const addresses = listOf(isAddressBlock, 'IP addresses or CIDR blocks');
 
 /** With what it may do, as wanted. */
 const API_KEY = new RegExp(`^(?:(?:read|operate|admin):)?[\\x21-\\x7e]{${MIN_KEY_LENGTH},}$`);
 /** A number, a SIP address, or the beginning of one before `*`. */
 const DESTINATION = /^(?:\*|\+\d{1,15}\*?|sips?:[\w.+*-]+@[\w.*-]+(?::\d{1,5})?)$/;
 
-const destinations = list().refine(
-  (patterns) => patterns.every((pattern) => DESTINATION.test(pattern)),
-  shouldBe("numbers and SIP addresses between commas, such as '+7343*' or 'sip:*@pbx.example.com'"),
+const destinations = listOf(
+  (pattern) => DESTINATION.test(pattern),
+  "numbers and SIP addresses, such as '+7343*' or 'sip:*@pbx.example.com',",
 );
 
-const apiKeys = list().refine(
-  (keys) => keys.every((key) => API_KEY.test(key)),
-  shouldBe(`keys of at least ${MIN_KEY_LENGTH} printable characters between commas`),
+const apiKeys = listOf(
+  (key) => API_KEY.test(key),
+  `keys of at least ${MIN_KEY_LENGTH} printable characters`,
+  (_key, place) => `number ${place}`,
 );
 
 const rtpPorts = z

@@ -36,10 +36,14 @@ function keysAt(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
     else if (here instanceof z.ZodArray) here = here.element;
     here = unwrap(here);
   }
-  return here instanceof z.ZodObject ? Object.keys(here.shape) : [];
+  return keysOf(here);
 }
 
-function unwrap(schema: unknown): unknown {
+export function keysOf(schema: unknown): string[] {
+  return schema instanceof z.ZodObject ? Object.keys(schema.shape) : [];
+}
+
+export function unwrap(schema: unknown): unknown {
   if (schema instanceof z.ZodPipe) return unwrap(schema.in);
   if (
     schema instanceof z.ZodOptional ||
