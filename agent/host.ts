@@ -5,7 +5,6 @@
  *
  * When the worker dies, the calls go on: the host finishes them and then exits.
  */
-import { initializeLogger } from '@livekit/agents';
 import { dispose } from '@livekit/rtc-node';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
@@ -18,6 +17,7 @@ import type { JobDependencies, JobInfo } from './job.ts';
 import { phrasesFor } from './phrases.ts';
 import { createProviders } from './providers.ts';
 import { RunningJobs } from './running-jobs.ts';
+import { initSdkLog, kindOf } from './sdk-log.ts';
 import { SpokenTexts } from './spoken-texts.ts';
 
 const running = new Map<string, AbortController>();
@@ -46,11 +46,13 @@ process.on('disconnect', () => {
 // The worker decides when hosts stop; a signal to the whole process group must not cut calls off.
 process.on('SIGTERM', () => undefined);
 process.on('SIGINT', () => undefined);
-process.on('unhandledRejection', (error) => deps?.log.error({ err: error }, 'unhandled rejection'));
+process.on('unhandledRejection', (error) =>
+  deps?.log.error({ err: kindOf(error as Error) }, 'unhandled rejection'),
+);
 
 function init({ config }: Extract<ToHost, { type: 'init' }>): typeof deps {
-  initializeLogger({ pretty: false, level: config.logLevel });
   const log = openLog('agent-host', config.logLevel);
+  initSdkLog(log, config.logLevel);
   const providers = createProviders(config.providers);
   const spokenTexts = new SpokenTexts(
     join(config.dataDir, 'spoken-texts'),

@@ -1,5 +1,5 @@
 import { pino } from 'pino';
-import type { Logger } from 'pino';
+import type { Logger, LoggerOptions } from 'pino';
 import type { Config } from './config.ts';
 
 /** Kept while stdout takes nothing; what is beyond is lost. */
@@ -10,7 +10,11 @@ const MAX_WAITING_BYTES = 1024 * 1024;
  * costs lines and nothing else. (By pino's defaults it is an uncaught exception, and the exit that
  * follows waits for the disk for ever.)
  */
-export function openLog(name: string, level: Config['logLevel']): Logger {
+export function openLog(
+  name: string,
+  level: Config['logLevel'],
+  options: LoggerOptions = {},
+): Logger {
   const destination = pino.destination({ fd: 1, sync: false, maxLength: MAX_WAITING_BYTES });
   let isRefused = false;
   destination.on('error', () => (isRefused = true));
@@ -21,5 +25,5 @@ export function openLog(name: string, level: Config['logLevel']): Logger {
   };
   // Libraries write to it, too.
   process.stdout.on('error', () => undefined);
-  return pino({ name, level }, destination);
+  return pino({ ...options, name, level }, destination);
 }
