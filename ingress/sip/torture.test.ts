@@ -87,4 +87,5 @@ it('takes whatever a bit flip, a cut or a repetition makes of them', async () =>
     sender.close();
   }
   expect(test.legs).toEqual([]);
+  expect(await test.faults()).toBe(0);
 });
