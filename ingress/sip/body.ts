@@ -14,12 +14,12 @@ interface Part {
   readonly content: string;
 }
 
-/** Parts in parts, as far as anybody nests them. */
+/** Nobody nests parts deeper than this. */
 const MAX_DEPTH = 4;
 
 /**
- * What a body says in one of the types that are understood here, by itself or as a part of a multipart
- * one (RFC 5621). Parts that we do not understand are left out, as nobody needs a caller's
+ * What a body says in one of the types that are understood here, by itself or as a part of a
+ * multipart one (RFC 5621). Parts that we do not understand are left out, as nobody needs a caller's
  * location or picture to talk; but one that says `handling=required` itself, or a body that holds
  * nothing else and does not say `optional`, is not for us (RFC 3261 §20.11).
  *
@@ -70,7 +70,7 @@ function choose(
   return chosen;
 }
 
-/** Undefined: without the delimiter it is no multipart body (RFC 2046 §5.1.1). */
+/** The parts; undefined for what has no delimiter and so is no multipart body (RFC 2046 §5.1.1). */
 function cut(content: string, boundary: string): Part[] | undefined {
   if (boundary === '') return undefined;
   const [, ...pieces] = `\r\n${content}`.split(`\r\n--${boundary}`);

@@ -154,7 +154,7 @@ export class SipEndpoint {
     }
   }
 
-  /** Those that nothing waits for go no further than their first lines. */
+  /** A response that nothing waits for is counted and read no further. */
   #receiveResponse(message: SipMessage, flow: Flow): void {
     const response = readResponse(message);
     if (response && this.#userAgent.isAwaited(response)) {
