@@ -292,6 +292,25 @@ describe('calls', () => {
     expect((await get(`/v1/calls/${one?.callId}`)).body).toMatchObject({ id: all[0]?.id });
   });
 
+  test('what an agent tells after it was given up is in the transcript, and said to be late', async () => {
+    const trace = 'inbound-novofon-caller-bye';
+    const ending = { endedBy: 'caller', endReason: 'caller_hangup' } as const;
+    const reports = reportsOf(trace, ending);
+    await ledger.record([...eventsOf(trace), ...reports.slice(0, 3)]);
+    const [call] = (await ledger.calls({ limit: 1 })).data;
+    await ledger.seal([call?.id ?? ''], new Date().toISOString());
+    await ledger.record(reports.slice(3));
+    const path = `/v1/calls/${call?.id}`;
+    expect((await get(path)).body).toMatchObject({ missing: ['agent'], turns: [{ index: 0 }] });
+    expect((await get(`${path}/transcript`)).body).toEqual({
+      callId: call?.id,
+      turns: [
+        expect.not.objectContaining({ late: true }),
+        expect.objectContaining({ text: 'A table for two.', late: true }),
+      ],
+    });
+  });
+
   test('filters and pages', async () => {
     await replay('inbound-novofon-caller-bye');
     await replay('outbound-busy-486');

@@ -1,7 +1,8 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { CALL_STATES } from '../calls/call.ts';
-import type { Call } from '../calls/call.ts';
+import type { Call, CallTurn } from '../calls/call.ts';
+import { jobOf } from '../calls/events.ts';
 import type { Ledger } from '../calls/ledger.ts';
 import { Problem, ProblemError } from './problems.ts';
 import {
@@ -53,6 +54,22 @@ export function callsRoutes({ ledger }: { readonly ledger: Ledger }): FastifyPlu
     const call = await ledger.call(id);
     if (call === undefined) throw new ProblemError(404, 'There is no such call.');
     return call;
+  }
+
+  /** What an agent told after it had been given up. */
+  async function lateTurns(call: Call) {
+    if (call.missing?.includes('agent') !== true) return [];
+    const late: CallTurn[] = [];
+    let cursor: string | undefined;
+    do {
+      const page = await ledger.events(call.id, { limit: MAX_EVENTS, cursor });
+      for (const { event, late: isLate } of page.data) {
+        if (!isLate || event.type !== 'turn') continue;
+        late.push({ ...event.data, job: jobOf(event), at: event.at });
+      }
+      cursor = page.nextCursor;
+    } while (cursor !== undefined);
+    return viewTurns({ turns: late }).map((turn) => ({ ...turn, late: true }));
   }
 
   return async (app) => {
@@ -120,7 +137,8 @@ export function callsRoutes({ ledger }: { readonly ledger: Ledger }): FastifyPlu
       },
       async ({ params }) => {
         const call = await find(params.id);
-        return { callId: call.id, turns: viewTurns(call) };
+        const turns = [...viewTurns(call), ...(await lateTurns(call))];
+        return { callId: call.id, turns };
       },
     );
   };

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Call } from '../calls/call.ts';
-import { CALL_STATES } from '../calls/call.ts';
+import { CALL_STATES, MISSING } from '../calls/call.ts';
 import type { StoredEvent } from '../calls/ledger.ts';
 import { publicCall, publicTurns } from '../calls/public-call.ts';
 import { EndReason, EndedBy, ModelUsage, Turn } from '../calls/reports.ts';
@@ -40,6 +40,10 @@ const AgentView = z.object({
 
 export const TurnView = Turn.extend({ at: time });
 
+const TranscriptTurnView = TurnView.extend({
+  late: z.boolean().optional().describe('told after the record was sealed, which is without it'),
+});
+
 export const EventView = z.object({
   sequence: z.number().int().describe('order of arrival within the call, from 1, without gaps'),
   id: z.string(),
@@ -68,6 +72,10 @@ export const CallView = z.object({
   endReason: EndReason.optional(),
   sipCode: z.number().optional(),
   sealedAt: time.optional().describe('the record is final from here on'),
+  missing: z
+    .array(z.enum(MISSING))
+    .optional()
+    .describe('who was not waited for any longer when it was sealed'),
   room: z.object({ name: z.string().optional(), sid: z.string().optional() }).optional(),
   legs: z.array(LegView),
   agent: AgentView.optional().describe('the last one, if a job was repeated'),
@@ -77,7 +85,10 @@ export const CallView = z.object({
 
 export const CallDetailView = CallView.extend({ timeline: z.array(EventView) });
 
-export const TranscriptView = z.object({ callId: z.string(), turns: z.array(TurnView) });
+export const TranscriptView = z.object({
+  callId: z.string(),
+  turns: z.array(TranscriptTurnView),
+});
 
 export const LineView = z.object({
   name: z.string(),
@@ -95,7 +106,7 @@ export function viewCall(call: Call): z.infer<typeof CallView> {
 }
 
 /** As they were spoken. */
-export function viewTurns(call: Call): z.infer<typeof TurnView>[] {
+export function viewTurns(call: Pick<Call, 'turns'>): z.infer<typeof TurnView>[] {
   return publicTurns(call);
 }
 

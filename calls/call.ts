@@ -34,11 +34,20 @@ export interface Call {
   /** What the events say about the end, the best evidence so far. */
   readonly ending?: Ending;
   readonly sealedAt?: string;
+  /** Who was not waited for any longer when it was sealed. */
+  readonly missing?: readonly Missing[];
   /** What was taken out of the record afterwards, and when. */
   readonly removed?: Removed;
   /** `orderOf` the last event folded in: an event before it needs a new fold. */
   readonly foldedTo: string;
 }
+
+/**
+ * The last report of an agent, without which turns may be missing; the ingress' report of a leg's
+ * end; the end of the room.
+ */
+export const MISSING = ['agent', 'ingress', 'room'] as const;
+export type Missing = (typeof MISSING)[number];
 
 /** By retention (its events, what was said, its recording) or because a person was erased. */
 interface Removed {
@@ -158,7 +167,7 @@ export interface RescueStep {
 }
 
 /** A turn and the job that it was part of; `index` counts within the job. */
-interface CallTurn extends Turn {
+export interface CallTurn extends Turn {
   readonly job: string;
   readonly at: string;
 }

@@ -1,5 +1,6 @@
 import type { Call, Ending, Leg } from './call.ts';
 import type { LeaveReason, SipData } from './events.ts';
+import { isOfOurIngress } from './legs.ts';
 import type { EndReason, EndedBy, ReportBody } from './reports.ts';
 
 type DataOf<T extends ReportBody['type']> = Extract<ReportBody, { type: T }>['data'];
@@ -139,7 +140,7 @@ export function withoutCause(ending: Ending | undefined): Ending | undefined {
 
 /** A call whose end nobody told of. An ingress that lives reports its legs' ends, however late. */
 export function fromLost(call: Call): Ending {
-  const ingressDied = call.legs.some((leg) => leg.invitedAt !== undefined && !leg.reportedEnd);
+  const ingressDied = call.legs.some((leg) => isOfOurIngress(call, leg) && !leg.reportedEnd);
   return evidence('system', ingressDied ? 'service_lost' : 'unknown', WEIGHT.inferred);
 }
 

@@ -177,6 +177,11 @@ export function orderOf(event: CallEvent): string {
   return `${event.at} ${RANK[event.type]} ${event.id}`;
 }
 
+/** What a turn's index and a usage's totals are of. */
+export function jobOf({ correlation }: CallEvent): string {
+  return correlation.jobId ?? correlation.workerId ?? '';
+}
+
 const RANK = {
   'call.requested': 0,
   'room.started': 0,

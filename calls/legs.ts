@@ -13,6 +13,11 @@ export function findLeg(call: Call, correlation: Correlation): Leg | undefined {
   );
 }
 
+/** An ingress of ours holds its SIP dialog, and reports how that ended. */
+export function isOfOurIngress({ ingress }: Call, { invitedAt, direction }: Leg): boolean {
+  return invitedAt !== undefined || (ingress === 'sip' && direction === 'inbound');
+}
+
 /** The call with that leg changed, or added when it has none; as it was when nothing names one. */
 export function withLeg(
   call: Call,

@@ -5,7 +5,7 @@ import type { CallEvent } from './events.ts';
 import { rowLists, valueLists } from './lists.ts';
 import type { NewPublicEventRow, PublicEventRow } from './outbox-schema.ts';
 import type { Fact, PublicEvent, PublicEventType } from './public-events.ts';
-import { factsOf, matchesType } from './public-events.ts';
+import { factsOf, lateFactsOf, matchesType } from './public-events.ts';
 import type { LedgerSchema } from './schema.ts';
 
 type Db = Kysely<LedgerSchema>;
@@ -19,22 +19,30 @@ export interface CallChanges {
   saved(call: Call): void;
   /** The event is one of the call's from now on. */
   happened(callId: string, event: CallEvent): void;
+  /** The event came after the call's record was sealed, and is not in it. */
+  late(callId: string, event: CallEvent): void;
   /** Its events have turned out to be another call's, the heir's, and its record is gone. */
   emptied(callId: string, heir: string | undefined): void;
   readonly calls: ReadonlyMap<string, Call | undefined>;
   readonly heirs: ReadonlyMap<string, string | undefined>;
   readonly events: ReadonlyMap<string, readonly CallEvent[]>;
+  readonly lateEvents: ReadonlyMap<string, readonly CallEvent[]>;
 }
 
 export function createCallChanges(): CallChanges {
   const calls = new Map<string, Call | undefined>();
   const heirs = new Map<string, string | undefined>();
   const events = new Map<string, readonly CallEvent[]>();
+  const lateEvents = new Map<string, readonly CallEvent[]>();
+  const addTo = (map: typeof events) => (callId: string, event: CallEvent) =>
+    void map.set(callId, [...(map.get(callId) ?? []), event]);
   return {
     calls,
     heirs,
     events,
-    happened: (callId, event) => events.set(callId, [...(events.get(callId) ?? []), event]),
+    lateEvents,
+    happened: addTo(events),
+    late: addTo(lateEvents),
     saved: (call) => calls.set(call.id, call),
     emptied: (callId, heir) => {
       calls.set(callId, undefined);
@@ -57,17 +65,14 @@ export async function publishChanges(
   changes: CallChanges,
   lock?: (tx: Db) => Promise<void>,
 ): Promise<number> {
-  const told = await tellings(tx, [...changes.calls.keys()]);
+  const callIds = [...new Set([...changes.calls.keys(), ...changes.lateEvents.keys()])];
+  const told = await tellings(tx, callIds);
   const rows: NewPublicEventRow[] = [];
-  for (const [callId, call] of changes.calls) {
+  for (const callId of callIds) {
     const before = told.get(callId);
-    // Of a call that came to nothing only those are told who have heard of it.
-    const happened = changes.events.get(callId);
-    const heard = before ? [withdrawn(changes.heirs.get(callId))] : [];
-    const facts = call ? factsOf(call, happened) : heard;
     const keys = new Set(before?.keys);
     let sequence = before?.last ?? 0;
-    for (const { key, type, timestamp, data } of facts) {
+    for (const { key, type, timestamp, data } of factsAbout(callId, changes, before)) {
       if (keys.has(key)) continue;
       keys.add(key);
       sequence += 1;
@@ -86,6 +91,15 @@ export async function publishChanges(
   await lock?.(tx);
   await insertEvents(tx, rows);
   return rows.length;
+}
+
+function factsAbout(callId: string, changes: CallChanges, before: Told | undefined): Fact[] {
+  const late = lateFactsOf(changes.lateEvents.get(callId) ?? []);
+  if (!changes.calls.has(callId)) return late;
+  const call = changes.calls.get(callId);
+  if (call !== undefined) return [...factsOf(call, changes.events.get(callId)), ...late];
+  // Of a call that came to nothing only those are told who have heard of it.
+  return before === undefined ? [] : [withdrawn(changes.heirs.get(callId))];
 }
 
 function withdrawn(partOf: string | undefined): Fact {

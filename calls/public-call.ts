@@ -6,6 +6,7 @@ export function publicCall(call: Call) {
   return {
     ...publicSummary(call),
     sealedAt: call.sealedAt,
+    missing: call.missing && [...call.missing],
     legs: call.legs.map(publicLeg),
     agent: call.agents.map(publicAgent).at(-1),
     turns: publicTurns(call),
@@ -76,7 +77,7 @@ function publicAgent(agent: AgentJob) {
 }
 
 /** As they were spoken. */
-export function publicTurns({ turns }: Call) {
+export function publicTurns({ turns }: Pick<Call, 'turns'>) {
   return turns
     .toSorted((a, b) => ((a.startedAt ?? a.at) < (b.startedAt ?? b.at) ? -1 : 1))
     .map(publicTurn);

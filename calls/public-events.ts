@@ -1,7 +1,9 @@
 import type { Call, Leg } from './call.ts';
 import { isFinal } from './call.ts';
 import type { CallEvent } from './events.ts';
+import { jobOf } from './events.ts';
 import { publicCall, publicSummary, publicTurn } from './public-call.ts';
+import { mayComeBack } from './state.ts';
 
 /** What other software is told of, by webhooks and SSE; documented in docs/webhooks.md. */
 export const PUBLIC_EVENT_TYPES = [
@@ -76,8 +78,18 @@ const RANK: Readonly<Record<PublicEventType, number>> = {
  * @param events that have happened to the call just now: a record does not hold all they tell
  */
 export function factsOf(call: Call, events: readonly CallEvent[] = []): readonly Fact[] {
-  const facts = [...milestones(call), ...turns(call), ...presences(call)];
+  const facts = [...milestones(call), ...turnFacts(call.turns), ...presences(call)];
   return [...facts, ...events.flatMap(transfer)].sort(byTelling);
+}
+
+/** What was said, told by a worker that was cut off until the record had been sealed without it. */
+export function lateFactsOf(events: readonly CallEvent[]): Fact[] {
+  return events.flatMap((event) => {
+    if (event.type !== 'turn') return [];
+    const turn = { ...event.data, job: jobOf(event), at: event.at };
+    const [fact] = turnFacts([turn]);
+    return fact ? [{ ...fact, data: () => ({ ...fact.data(), late: true }) }] : [];
+  });
 }
 
 /** Of an operator. Who hands a call over otherwise says so by its end. */
@@ -136,20 +148,15 @@ function ringingAt({ legs, startedAt }: Call): string | undefined {
   return stays.flatMap(({ joinedAt }) => joinedAt ?? []).sort()[0] ?? startedAt;
 }
 
-/**
- * A SIP dialog that was hung up or refused does not come back; a participant whose connection was
- * lost may, as long as the room is there.
- */
 function isOverForGood(call: Call): boolean {
-  if (!isFinal(call.state)) return false;
-  if (call.sealedAt !== undefined || call.room?.finishedAt !== undefined) return true;
-  if (call.legs.length > 0 && call.legs.every((leg) => leg.reportedEnd)) return true;
-  const reason = call.ending?.reason ?? 'unknown';
-  return call.legs.length > 0 && reason !== 'unknown' && reason !== 'service_lost';
+  if (!isFinal(call.state) || call.sealedAt !== undefined) return call.sealedAt !== undefined;
+  // Who is not on the telephone may come back as long as there is a room.
+  if (call.legs.length === 0) return call.room?.finishedAt !== undefined;
+  return !mayComeBack(call);
 }
 
-function turns(call: Call): readonly Fact[] {
-  return call.turns.map((turn) => ({
+function turnFacts(turns: Call['turns']): readonly Fact[] {
+  return turns.map((turn) => ({
     key: `turn:${turn.job}:${turn.index}`,
     type: 'call.turn',
     timestamp: turn.at,

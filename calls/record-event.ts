@@ -5,7 +5,7 @@ import type { CallEvent } from './events.ts';
 import { orderOf } from './events.ts';
 import { fold } from './fold.ts';
 import type { Recorded } from './ledger.ts';
-import { withoutPerson } from './redact.ts';
+import { withoutPerson, withoutSpeech } from './redact.ts';
 import type { Regrouping } from './regroup.ts';
 import { explore, regroup } from './regroup.ts';
 import { transition } from './transition.ts';
@@ -63,6 +63,9 @@ async function append(
   if (known === undefined) throw new Error('a key names a call that is not there');
   if (known.erasedAt !== null) scrub(unit, entry);
   const isLate = known.sealedAt !== null;
+  // What was said in old calls is not kept, however late it is told.
+  const isSilenced = isLate && known.call.removed?.transcript !== undefined;
+  if (isSilenced) unit.events.rewrite(entry, withoutSpeech(entry.event));
   unit.assign(entry, callId, isLate);
   if (isLate) {
     unit.calls.touch(callId, now);

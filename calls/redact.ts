@@ -18,6 +18,7 @@ const STRUCTURE = new Set([
   'id',
   'key',
   'partOf',
+  'missing',
   'sid',
   'job',
   'foldedTo',

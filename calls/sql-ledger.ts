@@ -19,6 +19,7 @@ import { createRemoval } from './removal.ts';
 import type { WriteLocks } from './row-locks.ts';
 import { TooFewLocks, noLocks } from './row-locks.ts';
 import type { EventRow, Key, LedgerSchema } from './schema.ts';
+import { sealed } from './state.ts';
 import { isConflict } from './store-errors.ts';
 import { callOf } from './unit-of-work/call-rows.ts';
 import { eventOf } from './unit-of-work/events.ts';
@@ -204,14 +205,14 @@ export function createSqlLedger(
       write(async (unit) => {
         const ids = [...new Set(callIds)].sort();
         await locks.forCalls(unit.db, ids);
-        const sealed: Call[] = [];
+        const done: Call[] = [];
         for (const { call, sealedAt, touchedAt } of (await unit.calls.find(ids)).values()) {
           if (sealedAt !== null || !isFinal(call.state)) continue;
-          const final = { ...call, sealedAt: at };
+          const final = sealed(call, at);
           unit.save(final, touchedAt);
-          sealed.push(final);
+          done.push(final);
         }
-        return sealed;
+        return done;
       }),
 
     async publicEvents({ limit, after, callId, types }) {

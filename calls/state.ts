@@ -1,5 +1,6 @@
-import type { Call, CallState } from './call.ts';
+import type { Call, CallState, Missing } from './call.ts';
 import { isFinal } from './call.ts';
+import { isOfOurIngress } from './legs.ts';
 import type { EndReason } from './reports.ts';
 
 /** Ends that are nobody's wish. */
@@ -70,14 +71,36 @@ function earlier(a: string | undefined, b: string): string {
 }
 
 /**
- * Whether more can be expected of a call that is over: `nothing` when its legs, its room and its
- * agents have all had their last word.
+ * Who has not had their last word about a call that is over. An agent that only LiveKit knows of may
+ * be cut off from us; so may one that nobody has told of, where somebody was answered.
  */
-export function outstanding(call: Call): 'nothing' | 'room' | 'reports' {
+export function outstanding(call: Call): readonly Missing[] {
   const { room, agents, legs } = call;
-  const inRoom = room?.sid !== undefined || room?.startedAt !== undefined;
-  if (inRoom && room.finishedAt === undefined) return 'room';
-  const agentsDone = agents.every((agent) => agent.startedAt === undefined || agent.endedAt);
-  const legsDone = legs.every((leg) => leg.invitedAt === undefined || leg.reportedEnd);
-  return agentsDone && legsDone ? 'nothing' : 'reports';
+  const isInRoom = room?.sid !== undefined || room?.startedAt !== undefined;
+  const areAgentsDone =
+    agents.length > 0
+      ? agents.every((agent) => agent.endedAt !== undefined)
+      : legs.every((leg) => leg.answeredAt === undefined);
+  const isIngressDone = legs.every((leg) => leg.reportedEnd || !isOfOurIngress(call, leg));
+  return [
+    ...(areAgentsDone ? [] : (['agent'] as const)),
+    ...(isIngressDone ? [] : (['ingress'] as const)),
+    ...(isInRoom && room.finishedAt === undefined ? (['room'] as const) : []),
+  ];
+}
+
+/**
+ * Whether nobody has said that a call's end is one: a SIP dialog that was hung up or refused does not
+ * come back, a caller whose connection was lost may, also into another room.
+ */
+export function mayComeBack({ legs, ending }: Call): boolean {
+  if (legs.length === 0 || legs.every((leg) => leg.reportedEnd)) return false;
+  const reason = ending?.reason ?? 'unknown';
+  return reason === 'unknown' || reason === 'service_lost';
+}
+
+/** The final record. It says who was given up. */
+export function sealed(call: Call, sealedAt: string): Call {
+  const missing = outstanding(call);
+  return { ...call, sealedAt, ...(missing.length > 0 && { missing }) };
 }

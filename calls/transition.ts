@@ -15,7 +15,7 @@ import {
   withoutOperator,
 } from './end-evidence.ts';
 import type { CallEvent } from './events.ts';
-import { orderOf } from './events.ts';
+import { jobOf, orderOf } from './events.ts';
 import {
   defined,
   describeLeg,
@@ -262,7 +262,9 @@ function applyParticipant(
   const { sip } = data;
   const direction = sip?.direction ?? 'inbound';
   const line = sip?.line;
-  const ingress = sip !== undefined && call.ingress === 'room' ? sip.ingress : call.ingress;
+  // Not everybody who tells of a caller knows that the ingress is one of ours.
+  const isKnown = sip === undefined || (call.ingress !== 'room' && sip.ingress !== 'sip');
+  const ingress = isKnown ? call.ingress : sip.ingress;
   const described = { ...(line !== undefined && { line }), ...call, ingress };
   const withIt = withLeg(described, correlation, direction, (leg) => {
     const known = withStay(describeLeg(leg, sip), participantSid, stay);
@@ -362,8 +364,4 @@ function withRoom(call: Call, { correlation: { roomSid, roomName } }: CallEvent)
   const name = call.room?.name ?? roomName;
   if (sid === call.room?.sid && name === call.room?.name) return call;
   return inRoom(call, defined({ sid, name }));
-}
-
-function jobOf({ correlation }: CallEvent): string {
-  return correlation.jobId ?? correlation.workerId ?? '';
 }

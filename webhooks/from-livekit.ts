@@ -127,7 +127,7 @@ function sipData(
   const line = attributes['line'] ?? findLine(plan.lines, ours ?? '')?.name;
   return {
     direction: inbound ? 'inbound' : 'outbound',
-    ingress: 'livekit-sip',
+    ingress: attributes['trunkline.ingress'] === 'sip' ? 'sip' : 'livekit-sip',
     ...(status && { status }),
     ...(status === 'active' && { statusAt: seenAt }),
     ...text('sipCallIdFull', attributes['sip.callIDFull']),

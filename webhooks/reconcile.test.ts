@@ -12,7 +12,6 @@ import { PLAN, eventsOf, reportsOf } from './fixtures/histories.ts';
 import type { LiveKitParticipant } from './livekit-webhook.ts';
 import { OrphanRooms } from './reconcile-orphans.ts';
 import { QuickLook, reconcile } from './reconcile.ts';
-import { sealSettled } from './seal.ts';
 
 const log = pino({ level: 'silent' });
 /** Long after the events' arrival: nothing is on its way any more. */
@@ -52,9 +51,6 @@ async function run(afterMs = LATER_MS): Promise<void> {
 async function calls(): Promise<readonly Call[]> {
   return (await ledger.calls({ limit: 100 })).data;
 }
-
-const seal = (afterMs: number): Promise<number> =>
-  sealSettled(ledger, new Date(Date.now() + afterMs));
 
 const TRACE: Trace = 'inbound-novofon-caller-bye';
 const events = eventsOf(TRACE);
@@ -359,39 +355,5 @@ describe('orphan rooms', () => {
     expect(deleted).toEqual([]);
     await sweeper.sweep(states, new Date(90_000));
     expect(deleted).toEqual(['empty', 'agent-alone']);
-  });
-});
-
-describe('sealSettled', () => {
-  test('a call of which all is known is sealed soon, and once', async () => {
-    await ledger.record(events);
-    expect(await seal(500)).toBe(0);
-    expect(await seal(5_000)).toBe(1);
-    expect(await seal(5_000)).toBe(0);
-  });
-
-  test("a worker's last report is waited for, then given up", async () => {
-    const reports = reportsOf(TRACE, { endedBy: 'caller', endReason: 'caller_hangup' });
-    await ledger.record([...events, ...reports.slice(0, 4)]);
-    expect(await seal(10_000)).toBe(0);
-    expect(await seal(40_000)).toBe(1);
-  });
-
-  test('an open call is not sealed', async () => {
-    await ledger.record(arrivals);
-    expect(await seal(86_400_000)).toBe(0);
-  });
-
-  test('what comes after sealing is kept, flagged, and changes nothing', async () => {
-    const reports = reportsOf(TRACE, { endedBy: 'agent', endReason: 'transferred' });
-    await ledger.record(events);
-    await seal(5_000);
-    const [before] = await calls();
-    const recorded = await ledger.record(reports);
-    expect(new Set(recorded.map(({ outcome }) => outcome))).toEqual(new Set(['late']));
-    expect(await calls()).toEqual([before]);
-    const { data } = await ledger.events(before?.id ?? '', { limit: 100 });
-    expect(data.filter(({ late }) => late)).toHaveLength(reports.length);
-    expect(data.map(({ sequence }) => sequence)).toEqual(data.map((_, index) => index + 1));
   });
 });

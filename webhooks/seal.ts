@@ -1,14 +1,15 @@
 import { setImmediate as turn } from 'node:timers/promises';
+import type { Call } from '../calls/call.ts';
 import { isFinal } from '../calls/call.ts';
 import type { Ledger } from '../calls/ledger.ts';
-import { outstanding } from '../calls/state.ts';
+import { mayComeBack, outstanding } from '../calls/state.ts';
 
-/**
- * How long a call that is over must have been quiet before its record is final, ms: webhooks and
- * reports of one end arrive within a second; a worker that owes its last report may be starting
- * again; a room that stays open is looked after by the reconciler.
- */
-const QUIET_MS = { nothing: 2_000, reports: 30_000, room: 300_000 } as const;
+/** Webhooks and reports of one end arrive within this, ms without any event. */
+const QUIET_MS = 2_000;
+/** A worker that owes its last report, and a caller who was cut off, may come back until then. */
+const RETURN_MS = 30_000;
+/** The reconciler looks after a room that stays open; others may come and go in it, ms. */
+const ROOM_MS = 300_000;
 
 /** Sealed together, so that the disk is waited for once, and nobody waits for long. */
 const PORTION = 32;
@@ -18,10 +19,9 @@ export async function sealSettled(
   ledger: Pick<Ledger, 'openCalls' | 'seal'>,
   now: Date,
 ): Promise<number> {
-  const settled = (await ledger.openCalls()).filter(({ call, touchedAt }) => {
-    const quiet = now.getTime() - Date.parse(touchedAt);
-    return isFinal(call.state) && quiet >= QUIET_MS[outstanding(call)];
-  });
+  const settled = (await ledger.openCalls()).filter(
+    ({ call, touchedAt }) => isFinal(call.state) && isSettled(call, touchedAt, now),
+  );
   let sealed = 0;
   for (let start = 0; start < settled.length; start += PORTION) {
     const ids = settled.slice(start, start + PORTION).map(({ call }) => call.id);
@@ -30,4 +30,12 @@ export async function sealSettled(
     await turn();
   }
   return sealed;
+}
+
+function isSettled(call: Call, touchedAt: string, now: Date): boolean {
+  const since = (time: string) => now.getTime() - Date.parse(time);
+  const missing = outstanding(call);
+  const isComplete = missing.every((one) => one === 'room') && !mayComeBack(call);
+  if (since(touchedAt) < (isComplete ? QUIET_MS : RETURN_MS)) return false;
+  return !missing.includes('room') || since(call.endedAt ?? call.startedAt) >= ROOM_MS;
 }

@@ -58,6 +58,7 @@ export class UnitOfWork {
   /** The event is the call's, after all those that it has. */
   assign(entry: Entry, callId: string, late = false): void {
     this.events.move(entry, callId, this.calls.nextSequence(callId), late);
+    if (late) this.#changes?.late(callId, entry.event);
   }
 
   unassign(entry: Entry): void {

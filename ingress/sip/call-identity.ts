@@ -58,6 +58,7 @@ export function identify({ request, from, to, line, trunk }: IdentityInput): Cal
       ...(to !== undefined && { 'sip.trunkPhoneNumber': to }),
       'sip.hostname': request.requestUri.host,
       'sip.callStatus': 'ringing',
+      'trunkline.ingress': 'sip',
     },
     dispatchMetadata: JSON.stringify({ line: line.name, called: to }),
   };
