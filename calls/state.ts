@@ -94,7 +94,7 @@ export function outstanding(call: Call): readonly Missing[] {
  * come back, a caller whose connection was lost may, also into another room.
  */
 export function mayComeBack({ legs, ending }: Call): boolean {
-  if (legs.length === 0 || legs.every((leg) => leg.reportedEnd)) return false;
+  if (legs.every((leg) => leg.reportedEnd)) return false;
   const reason = ending?.reason ?? 'unknown';
   return reason === 'unknown' || reason === 'service_lost';
 }
