@@ -12,6 +12,7 @@ export function serveHealth(worker: AgentWorker, { host, port }: HostPort): Prom
       registered: worker.registered,
       activeCalls: worker.activeJobs,
       freeCalls: worker.free,
+      hosts: worker.hosts,
     };
     const known = request.url === '/healthz' || request.url === '/readyz';
     const status = known ? (request.url === '/readyz' && !ready ? 503 : 200) : 404;

@@ -21,6 +21,7 @@ import { initSdkLog, kindOf } from './sdk-log.ts';
 import { SpokenTexts } from './spoken-texts.ts';
 
 const running = new Map<string, AbortController>();
+let draining = false;
 let deps: (JobDependencies & { readonly runningJobs: RunningJobs }) | undefined;
 
 process.on('message', (message: ToHost) => {
@@ -35,13 +36,19 @@ process.on('message', (message: ToHost) => {
     case 'terminate':
       running.get(message.jobId)?.abort();
       break;
+    case 'drain':
+      void drain();
+      break;
+    case 'ping':
+      send({ type: 'pong' });
+      break;
     default:
       message satisfies never;
   }
 });
 process.on('disconnect', () => {
   deps?.log.warn({ calls: running.size }, 'the worker is gone, this host ends with its last call');
-  void exitWhenIdle();
+  void drain();
 });
 // The worker decides when hosts stop; a signal to the whole process group must not cut calls off.
 process.on('SIGTERM', () => undefined);
@@ -106,11 +113,13 @@ async function run(job: JobInfo): Promise<void> {
     running.delete(job.id);
     deps.runningJobs.end(job.id);
     send({ type: 'jobEnded', jobId: job.id });
-    if (!process.connected) await exitWhenIdle();
+    if (draining) await drain();
   }
 }
 
-async function exitWhenIdle(): Promise<void> {
+/** Ends with the last call. */
+async function drain(): Promise<void> {
+  draining = true;
   if (running.size > 0) return;
   try {
     await deps?.reporter.close();

@@ -104,13 +104,17 @@ export class RunningJobs {
 }
 
 /** The processes that held these calls died: nobody else can tell why they ended. */
-export function reportLost(jobs: readonly RunningJob[], reporter: Pick<Reporter, 'report'>): void {
+export function reportLost(
+  jobs: readonly RunningJob[],
+  reporter: Pick<Reporter, 'report'>,
+  detail = 'its process died',
+): void {
   for (const job of jobs) {
     reporter.report(
       { jobId: job.id, workerId: job.workerId, roomName: job.room.name, roomSid: job.room.sid },
       {
         type: 'agent.ended',
-        data: { endedBy: 'system', endReason: 'agent_lost', detail: 'its process died' },
+        data: { endedBy: 'system', endReason: 'agent_lost', detail },
       },
     );
   }

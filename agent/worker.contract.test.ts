@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { AgentDispatchClient, RoomServiceClient } from 'livekit-server-sdk';
 import { pino } from 'pino';
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, onTestFinished, test } from 'vitest';
 import type { Correlation, ReportBody } from '../calls/reports.ts';
 import { loadConfig } from '../config/load-config.ts';
 import { fullDisk } from '../test/harness/full-disk.ts';
@@ -83,8 +83,8 @@ function environment(dataDir = mkdtempSync(join(folder, 'data-'))) {
   };
 }
 
-/** A worker in this process, ready for calls, and what it reports. */
-async function startWorker(dataDir?: string) {
+/** A worker in this process, and what it reports. */
+function openWorker(dataDir?: string) {
   const config = loadConfig({ env: environment(dataDir), cwd: folder });
   const reports: (Correlation & ReportBody)[] = [];
   const reporter = {
@@ -97,8 +97,14 @@ async function startWorker(dataDir?: string) {
   const worker = new AgentWorker({ config, reporter, log, sdkVersion: '1.9.0' });
   worker.start();
   toClose.push(() => worker.drain());
-  await isReady(worker);
   return { worker, reports, hosts: () => children().filter((pid) => !before.has(pid)) };
+}
+
+/** As `openWorker`, ready for calls. */
+async function startWorker(dataDir?: string) {
+  const opened = openWorker(dataDir);
+  await isReady(opened.worker);
+  return opened;
 }
 
 async function isReady(worker: AgentWorker): Promise<void> {
@@ -210,6 +216,52 @@ test('a host that is killed is replaced, and its calls are reported as lost', as
   expect(hosts()).not.toContain(host);
   await dispatchAndWait();
   expect(reports).toHaveLength(1);
+});
+
+test('a host that hangs is killed and replaced, and its calls are reported as lost', async () => {
+  const { worker, reports, hosts } = await startWorker();
+  const room = await dispatchAndWait();
+  const [host] = hosts();
+  process.kill(host as number, 'SIGSTOP');
+  await waitFor(() => reports.length > 0, { timeout: 20_000 });
+  expect(reports).toMatchObject([
+    {
+      roomName: room,
+      type: 'agent.ended',
+      data: { endedBy: 'system', endReason: 'agent_lost', detail: 'its process hung' },
+    },
+  ]);
+  await isReady(worker);
+  expect(hosts()).not.toContain(host);
+  await dispatchAndWait();
+  expect(reports).toHaveLength(1);
+});
+
+test('a host that hangs does not keep its worker from ending', async () => {
+  const { worker, reports, hosts } = await startWorker();
+  await dispatchAndWait();
+  const drained = worker.drain();
+  process.kill(hosts()[0] as number, 'SIGSTOP');
+  await drained;
+  expect(reports).toMatchObject([{ type: 'agent.ended', data: { detail: 'its process hung' } }]);
+});
+
+test.each([
+  ['its program is not there', 'execPath', '/nowhere/node'],
+  ['the system refuses it at once', 'env', { ...process.env, X: 'x'.repeat(200_000) }],
+] as const)('a host that cannot be started is tried again: %s', async (_why, property, value) => {
+  const original = Object.getOwnPropertyDescriptor(process, property) as PropertyDescriptor;
+  Object.defineProperty(process, property, { ...original, value });
+  onTestFinished(() => void Object.defineProperty(process, property, original));
+  const { worker } = openWorker();
+  await waitFor(() => worker.registered && worker.hosts.failedStarts >= 3);
+  expect(worker.hosts).toMatchObject({ wanted: 1, ready: 0 });
+  expect([worker.ready, worker.free]).toEqual([false, 0]);
+
+  Object.defineProperty(process, property, original);
+  await isReady(worker);
+  expect(worker.hosts).toEqual({ wanted: 1, ready: 1, failedStarts: 0 });
+  await dispatchAndWait();
 });
 
 test('is there again after livekit-server was started anew', async () => {

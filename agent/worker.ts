@@ -12,6 +12,7 @@ import { WebSocket } from 'ws';
 import type { Reporter } from '../calls/reporter.ts';
 import type { Config } from '../config/config.ts';
 import { HostPool } from './host-pool.ts';
+import type { HostCounts } from './host-pool.ts';
 import { RunningJobs, reportLost } from './running-jobs.ts';
 import type { RunningJob } from './running-jobs.ts';
 
@@ -56,9 +57,9 @@ export class AgentWorker {
     this.#runningJobs = new RunningJobs(options.config.dataDir, options.log);
     this.#pool = new HostPool({
       ...options,
-      onLost: (jobs) => {
+      onLost: (jobs, how) => {
         for (const { id } of jobs) this.#runningJobs.end(id);
-        this.#onLost(jobs);
+        this.#onLost(jobs, `its process ${how}`);
       },
       onJobEnded: () => this.#sendLoad(),
       // LiveKit would otherwise take us for full until the next interval.
@@ -78,6 +79,10 @@ export class AgentWorker {
 
   get activeJobs(): number {
     return this.#pool.activeJobs;
+  }
+
+  get hosts(): HostCounts {
+    return this.#pool.counts;
   }
 
   /** Calls that it would still take. */
@@ -239,8 +244,8 @@ export class AgentWorker {
     if (!launched) this.#options.log.error({ jobId: job.id }, 'a call found no host');
   }
 
-  #onLost(jobs: readonly RunningJob[]): void {
-    reportLost(jobs, this.#options.reporter);
+  #onLost(jobs: readonly RunningJob[], detail?: string): void {
+    reportLost(jobs, this.#options.reporter, detail);
     this.#sendLoad();
   }
 
