@@ -12,6 +12,8 @@ import { waitFor } from './harness/wait-for.ts';
 const stackOf = useTestStack();
 /** The promise to a caller whose agent died. */
 const SERVED_AGAIN_MS = 10_000;
+/** So long one that answers nothing is taken for busy. */
+const HUNG_AFTER_MS = 6_000;
 const WORDS = ["I'd like to book a table.", 'For four people.'];
 
 const voiceOf = useVoice(stackOf);
@@ -32,24 +34,30 @@ test('kill -9 of the agent worker: its calls go on, and it comes back', async ()
   await expectNextCallWorks(stackOf(), voiceOf(), '+12025550302');
 });
 
-test('kill -9 of the process that holds the conversation: another one takes over', async () => {
-  const from = '+12025550303';
-  const call = startCall(stackOf(), voiceOf(), { from, hangUpAfterMs: 60_000 });
-  await call.heard(1);
-  process.kill(holderOfTheCall(), 'SIGKILL');
-  const killedAt = performance.now();
-  await call.heard(2);
-  expect(performance.now() - killedAt).toBeLessThan(SERVED_AGAIN_MS);
-  call.hangUp();
-  await call.result;
-  const record = await finalRecord(stackOf(), from);
-  expect(record).toMatchObject({ endedBy: 'caller', endReason: 'caller_hangup' });
-  expect(said(record, 'agent')).toContain(phrasesFor('en').resumed);
-  const types = record.timeline.map(({ type }) => type);
-  expect(types.filter((type) => type === 'agent.started')).toHaveLength(2);
-  expect(types).toContain('rescue.dispatched');
-  await expectNextCallWorks(stackOf(), voiceOf(), '+12025550304');
-});
+test.each([
+  ['is killed', 'SIGKILL', '+1202555030', SERVED_AGAIN_MS],
+  ['hangs', 'SIGSTOP', '+1202555031', HUNG_AFTER_MS + SERVED_AGAIN_MS],
+] as const)(
+  'the process that holds the conversation %s: another one takes over',
+  async (_what, signal, numbers, withinMs) => {
+    const from = `${numbers}3`;
+    const call = startCall(stackOf(), voiceOf(), { from, hangUpAfterMs: 60_000 });
+    await call.heard(1);
+    process.kill(holderOfTheCall(), signal);
+    const killedAt = performance.now();
+    await call.heard(2);
+    expect(performance.now() - killedAt).toBeLessThan(withinMs);
+    call.hangUp();
+    await call.result;
+    const record = await finalRecord(stackOf(), from);
+    expect(record).toMatchObject({ endedBy: 'caller', endReason: 'caller_hangup' });
+    expect(said(record, 'agent')).toContain(phrasesFor('en').resumed);
+    const types = record.timeline.map(({ type }) => type);
+    expect(types.filter((type) => type === 'agent.started')).toHaveLength(2);
+    expect(types).toContain('rescue.dispatched');
+    await expectNextCallWorks(stackOf(), voiceOf(), `${numbers}4`);
+  },
+);
 
 test('kill -9 of the worker and all its hosts: the caller is served again, or told', async () => {
   const from = '+12025550309';
