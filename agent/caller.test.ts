@@ -1,7 +1,7 @@
 import { ParticipantKind } from '@livekit/rtc-node';
 import { expect, test } from 'vitest';
 import type { Config, Line } from '../config/config.ts';
-import { cameByNoTrunk, chooseLine, meetingWith } from './caller.ts';
+import { cameByNoTrunk, chooseLine, isResumed, meetingWith } from './caller.ts';
 
 const line = (name: string, ...numbers: string[]) => ({ name, numbers }) as unknown as Line;
 const config = {
@@ -53,6 +53,12 @@ test('who matches no trunk is known by it, where livekit-sip says so', () => {
   // Whom we call came by no rule; the built-in endpoint looks at its trunk itself.
   expect(cameByNoTrunk({ 'trunkline.ingress': 'livekit-sip' })).toBe(false);
   expect(cameByNoTrunk({ 'sip.ruleID': 'desk' })).toBe(false);
+});
+
+test('a caller who was spoken to before is known by the dispatch, or bears a mark', () => {
+  expect(isResumed('{"line":"shop"}', {})).toBe(false);
+  expect(isResumed('{"line":"shop","resumed":true}', {})).toBe(true);
+  expect(isResumed('not json', { 'trunkline.greeted': 'AJ_1' })).toBe(true);
 });
 
 test('of a caller on the telephone it tells who they are, and nothing else that the room knows', () => {

@@ -6,9 +6,6 @@ import { findLine } from '../config/config.ts';
 import type { Config, Line } from '../config/config.ts';
 import { z } from 'zod';
 
-/** A far end that is there has answered a BYE by then, ms. */
-const BYE_ANSWER_MS = 3_000;
-
 /** What a dispatch may say: `lk dispatch create --metadata '{"line": "restaurant"}'`. */
 const DispatchMetadata = z.object({
   line: z.string().optional(),
@@ -17,50 +14,34 @@ const DispatchMetadata = z.object({
   resumed: z.boolean().optional(),
 });
 
-/** The first participant that is a person: a SIP leg, or a browser when dispatched by hand. */
-export function waitForCaller(room: Room, signal: AbortSignal): Promise<RemoteParticipant> {
-  return waitInRoom(room, signal, [RoomEvent.ParticipantConnected], () =>
-    [...room.remoteParticipants.values()].find(
-      ({ info }) => info.kind === ParticipantKind.SIP || info.kind === ParticipantKind.STANDARD,
-    ),
-  );
-}
-
 /**
  * Until the phone call is answered: what is said before the 200 OK nobody hears. Both livekit-sip
  * and the built-in endpoint set `sip.callStatus` to `active` then.
  */
-export function waitForAnswer(
+export async function waitForAnswer(
   room: Room,
   caller: RemoteParticipant,
   signal: AbortSignal,
-): Promise<true> {
-  const answered = (): true | undefined =>
-    caller.info.kind !== ParticipantKind.SIP || callStatus(caller) === 'active' || undefined;
-  return waitInRoom(room, signal, [RoomEvent.ParticipantAttributesChanged], answered);
-}
-
-/**
- * Tells when livekit-sip has given up a caller of whom it hears nothing any more. It sets
- * `sip.callStatus` to `hangup` then, as it does when the caller hangs up; but who has hung up leaves
- * at once, and now it waits 32 s for the answer to a BYE of its own (RFC 3261 timer F).
- */
-export function watchForVanishing(
-  room: Room,
-  caller: RemoteParticipant,
-  signal: AbortSignal,
-  onVanished: () => void,
-): void {
-  let timer: NodeJS.Timeout | undefined;
-  const check = () => {
-    if (callStatus(caller) === 'hangup') timer ??= setTimeout(onVanished, BYE_ANSWER_MS);
+): Promise<void> {
+  const isAnswered = (): boolean => {
+    // Who has come back is another object.
+    const now = room.remoteParticipants.get(caller.identity) ?? caller;
+    return now.info.kind !== ParticipantKind.SIP || callStatus(now) === 'active';
   };
-  const stop = () => {
-    clearTimeout(timer);
-    room.off(RoomEvent.ParticipantAttributesChanged, check);
-  };
-  room.on(RoomEvent.ParticipantAttributesChanged, check);
-  signal.addEventListener('abort', stop, { once: true });
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const check = () => isAnswered() && resolve();
+  const abort = () => reject(signal.reason as Error);
+  const events = [RoomEvent.ParticipantAttributesChanged, RoomEvent.ParticipantConnected] as const;
+  for (const event of events) room.on(event, check);
+  signal.addEventListener('abort', abort);
+  try {
+    signal.throwIfAborted();
+    check();
+    await promise;
+  } finally {
+    for (const event of events) room.off(event, check);
+    signal.removeEventListener('abort', abort);
+  }
 }
 
 /** What the call service must know of the caller when LiveKit's webhooks do not reach it. */
@@ -103,9 +84,15 @@ export function cameByNoTrunk(attributes: Readonly<Record<string, string>>): boo
   return Boolean(byRule) && !attributes['sip.trunkID'];
 }
 
-/** Whether the caller was in conversation with another agent just before. */
-export function isResumed(metadata: string): boolean {
-  return parseMetadata(metadata).resumed === true;
+/** An attribute of a caller's whom an agent has spoken to: the id of its job. */
+export const GREETED = 'trunkline.greeted';
+
+/**
+ * Whether the caller was in conversation with another agent just before. A rescue says so in its
+ * dispatch; LiveKit, which sends the agent again into a room that it makes anew, does not.
+ */
+export function isResumed(metadata: string, attributes: Readonly<Record<string, string>>): boolean {
+  return parseMetadata(metadata).resumed === true || attributes[GREETED] !== undefined;
 }
 
 function parseMetadata(metadata: string): z.infer<typeof DispatchMetadata> {
@@ -114,33 +101,4 @@ function parseMetadata(metadata: string): z.infer<typeof DispatchMetadata> {
   } catch {
     return {}; // another system's metadata: the dialled number decides
   }
-}
-
-/** @throws the signal's reason when it is aborted first. */
-function waitInRoom<T>(
-  room: Room,
-  signal: AbortSignal,
-  events: (RoomEvent.ParticipantConnected | RoomEvent.ParticipantAttributesChanged)[],
-  find: () => T | undefined,
-): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const check = () => {
-      const found = find();
-      if (found === undefined) return;
-      stop();
-      resolve(found);
-    };
-    const abort = () => {
-      stop();
-      reject(signal.reason as Error);
-    };
-    const stop = () => {
-      for (const event of events) room.off(event, check);
-      signal.removeEventListener('abort', abort);
-    };
-    for (const event of events) room.on(event, check);
-    signal.addEventListener('abort', abort);
-    if (signal.aborted) abort();
-    else check();
-  });
 }

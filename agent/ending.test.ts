@@ -13,6 +13,8 @@ test.each([
   [DisconnectReason.SIP_TRUNK_FAILURE, 'dialing', 'carrier', 'trunk_failure'],
   [DisconnectReason.ROOM_DELETED, 'active', 'operator', 'room_deleted'],
   [DisconnectReason.PARTICIPANT_REMOVED, 'active', 'operator', 'operator_hangup'],
+  [DisconnectReason.CONNECTION_TIMEOUT, 'active', 'system', 'service_lost'],
+  [DisconnectReason.SIGNAL_CLOSE, 'active', 'system', 'service_lost'],
   [undefined, 'hangup', 'caller', 'caller_hangup'],
 ] as const)('the caller left with %s while %s', (reason, status, endedBy, endReason) => {
   expect(fromCallerLeft(reason, status)).toMatchObject({ endedBy, endReason });
@@ -20,7 +22,7 @@ test.each([
 
 test.each([
   [DisconnectReason.ROOM_DELETED, 'operator', 'room_deleted'],
-  [DisconnectReason.PARTICIPANT_REMOVED, 'operator', 'room_deleted'],
+  [DisconnectReason.PARTICIPANT_REMOVED, 'system', 'agent_lost'],
   [DisconnectReason.SERVER_SHUTDOWN, 'system', 'service_lost'],
   [DisconnectReason.UNKNOWN_REASON, 'system', 'service_lost'],
 ] as const)('the room disconnected the agent: %s', (reason, endedBy, endReason) => {

@@ -16,8 +16,10 @@ export function fromRoomDisconnect(reason: DisconnectReason): Ending {
   switch (reason) {
     case DisconnectReason.ROOM_DELETED:
     case DisconnectReason.ROOM_CLOSED:
-    case DisconnectReason.PARTICIPANT_REMOVED:
       return { endedBy: 'operator', endReason: 'room_deleted', detail: name(reason) };
+    case DisconnectReason.PARTICIPANT_REMOVED:
+      // The call may go on, with another agent.
+      return { endedBy: 'system', endReason: 'agent_lost', detail: name(reason) };
     default:
       return { endedBy: 'system', endReason: 'service_lost', detail: name(reason) };
   }
@@ -43,6 +45,13 @@ export function fromCallerLeft(
       return { endedBy: 'carrier', endReason: 'no_answer', detail };
     case DisconnectReason.SIP_TRUNK_FAILURE:
       return { endedBy: 'carrier', endReason: 'trunk_failure', detail };
+    // The process that held the call is gone, or its way to LiveKit.
+    case DisconnectReason.STATE_MISMATCH:
+    case DisconnectReason.JOIN_FAILURE:
+    case DisconnectReason.SIGNAL_CLOSE:
+    case DisconnectReason.CONNECTION_TIMEOUT:
+    case DisconnectReason.SERVER_SHUTDOWN:
+      return { endedBy: 'system', endReason: 'service_lost', detail };
     default:
       if (callStatus === 'active') {
         return { endedBy: 'carrier', endReason: 'media_timeout', detail };
@@ -52,6 +61,11 @@ export function fromCallerLeft(
       }
       return { endedBy: 'caller', endReason: 'caller_hangup', detail };
   }
+}
+
+/** Neither the room nor the caller is the agent's any more. */
+export function isOutOfTheRoom({ endReason }: Ending): boolean {
+  return endReason === 'room_deleted' || endReason === 'service_lost' || endReason === 'agent_lost';
 }
 
 /** The job could not go on. `AbortSignal.timeout` throws TimeoutError: nobody came or answered. */

@@ -1,32 +1,23 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { voice } from '@livekit/agents';
-import { DisconnectReason, Room, RoomEvent } from '@livekit/rtc-node';
 import type { RemoteParticipant } from '@livekit/rtc-node';
-import { RoomServiceClient, TwirpError } from 'livekit-server-sdk';
 import type { Logger } from 'pino';
 import type { Reporter } from '../calls/reporter.ts';
 import type { Correlation, ReportBody } from '../calls/reports.ts';
 import type { Config, Line } from '../config/config.ts';
 import { leaveRoom } from '../livekit/leave-room.ts';
 import { CallAgent } from './call-agent.ts';
-import {
-  callStatus,
-  cameByNoTrunk,
-  chooseLine,
-  isResumed,
-  meetingWith,
-  waitForAnswer,
-  waitForCaller,
-  watchForVanishing,
-} from './caller.ts';
+import { CallRoom } from './call-room.ts';
+import { cameByNoTrunk, chooseLine, isResumed, meetingWith, waitForAnswer } from './caller.ts';
 import { reportConversation, usageOf } from './conversation-reports.ts';
-import { fromCallerLeft, fromFailure, fromRoomDisconnect } from './ending.ts';
+import { fromFailure, isOutOfTheRoom } from './ending.ts';
 import type { Ending } from './ending.ts';
 import { watchPatience } from './patience.ts';
 import { phrasesFor } from './phrases.ts';
 import type { Phrases } from './phrases.ts';
 import type { Providers } from './providers.ts';
 import { listenToCaller, publishVoice } from './room-audio.ts';
+import type { CallerEar } from './room-audio.ts';
 import { createSession } from './session.ts';
 import { asFrames, play } from './spoken-texts.ts';
 import type { SpokenTexts } from './spoken-texts.ts';
@@ -78,7 +69,7 @@ class Job {
   readonly #info: JobInfo;
   readonly #deps: JobDependencies;
   readonly #log: Logger;
-  readonly #room = new Room();
+  readonly #room: CallRoom;
   readonly #call: Correlation;
   readonly #ended = Promise.withResolvers<Ending>();
   /** Aborted when the call is over. */
@@ -86,6 +77,11 @@ class Job {
   #speaker: voice.ParticipantAudioOutput | undefined;
   #session: voice.AgentSession | undefined;
   #caller: RemoteParticipant | undefined;
+  #ear: CallerEar | undefined;
+  /** Whom the agent has greeted, or will when they answer. */
+  #welcomed: RemoteParticipant | undefined;
+  /** Identity of who was spoken to. */
+  #greeted: string | undefined;
   #line: Line | undefined;
 
   constructor(info: JobInfo, deps: JobDependencies) {
@@ -98,6 +94,13 @@ class Job {
       jobId: info.id,
       workerId: info.workerId,
     };
+    this.#room = new CallRoom({
+      ...info.room,
+      config: deps.config,
+      log: this.#log,
+      onLost: (ending) => this.#end(ending),
+      onMoved: (sid) => (this.#call.roomSid = sid),
+    });
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -117,7 +120,7 @@ class Job {
     } catch (error) {
       if (!this.#over.signal.aborted) {
         this.#log.error({ err: error }, 'the call failed');
-        this.#end(fromFailure(error as Error, this.#room.isConnected));
+        this.#end(fromFailure(error as Error, this.#room.room.isConnected));
       }
     }
     const ending = await this.#ended.promise;
@@ -141,43 +144,45 @@ class Job {
     this.#deps.reporter.report(this.#call, body);
   }
 
+  /** Resolves when there is somebody to talk with. */
   async #join(): Promise<RemoteParticipant> {
     const { url, token } = this.#info;
-    this.#room.on(RoomEvent.Disconnected, (reason) => this.#end(fromRoomDisconnect(reason)));
-    await this.#room.connect(url, token, { autoSubscribe: true, dynacast: false });
-    this.#speaker = publishVoice(this.#room, this.#log);
-    void this.#checkRoom();
-    const caller = await waitForCaller(this.#room, this.#within(CALLER_TIMEOUT_MS));
+    const { signal } = this.#over;
+    await this.#room.enter(url, token, signal);
+    this.#speaker = publishVoice(this.#room.room, this.#log);
+    const { promise, resolve, reject } = Promise.withResolvers<RemoteParticipant>();
+    const limit = this.#within(CALLER_TIMEOUT_MS);
+    limit.addEventListener('abort', () => reject(limit.reason as Error));
+    const events = {
+      onMet: (caller: RemoteParticipant) => {
+        this.#meet(caller);
+        resolve(caller);
+        if (this.#welcomed) this.#go(this.#welcome());
+      },
+      onBack: (caller: RemoteParticipant) => {
+        this.#meet(caller);
+        this.#go(this.#resume());
+      },
+      onLeft: (ending: Ending) => this.#end(ending),
+    };
+    this.#room.follow(events, signal);
+    return promise;
+  }
+
+  #meet(caller: RemoteParticipant): void {
     this.#caller = caller;
+    this.#ear?.turnTo(caller);
     if (caller.sid) this.#call.participantSid = caller.sid;
     const sipCallId = caller.attributes['sip.callID'];
     if (sipCallId) this.#call.sipCallId = sipCallId;
     const met = meetingWith(caller);
     if (met) this.#report({ type: 'caller.met', data: met });
-    this.#room.on(RoomEvent.ParticipantDisconnected, (gone) => {
-      if (gone.identity !== caller.identity) return;
-      this.#end(fromCallerLeft(gone.disconnectReason, callStatus(gone)));
-    });
-    watchForVanishing(this.#room, caller, this.#over.signal, () =>
-      this.#end({ endedBy: 'carrier', endReason: 'media_timeout', detail: 'BYE unanswered' }),
-    );
-    return caller;
-  }
-
-  /**
-   * The room may have been deleted while we were on our way; connecting, which is tried again and
-   * again, has then made a new one that nobody will ever enter.
-   */
-  async #checkRoom(): Promise<void> {
-    const sid = await this.#room.getSid().catch(() => '');
-    if (sid === '' || sid === this.#info.room.sid) return;
-    this.#end(fromRoomDisconnect(DisconnectReason.ROOM_DELETED));
+    if (cameByNoTrunk(caller.attributes)) this.#refuse('it came by no trunk');
   }
 
   async #converse(caller: RemoteParticipant): Promise<void> {
     const { config, providers } = this.#deps;
     const line = chooseLine(config, this.#info.metadata, caller.attributes);
-    if (cameByNoTrunk(caller.attributes)) return this.#refuse('it came by no trunk');
     if (!line) return this.#refuse('no line has the number that was dialled');
     this.#line = line;
     this.#report({
@@ -196,23 +201,51 @@ class Job {
     session.on(voice.AgentSessionEventTypes.Close, ({ error }) => {
       if (error) this.#end(providerFailure(error.type));
     });
-    session.input.audio = listenToCaller(this.#room, caller, this.#log);
+    this.#ear = listenToCaller(this.#room.room, this.#log);
+    this.#ear.turnTo(this.#caller ?? caller);
+    session.input.audio = this.#ear.audio;
     session.output.audio = this.#speaker as voice.ParticipantAudioOutput;
     session.output.audio.once(voice.AudioOutput.EVENT_PLAYBACK_STARTED, () =>
       this.#report({ type: 'agent.first_audio', data: {} }),
     );
     const hangUp = () => this.#end({ endedBy: 'agent', endReason: 'agent_hangup' });
     await session.start({ agent: new CallAgent(line, [endCallTool(hangUp)]), record: false });
-    await waitForAnswer(this.#room, caller, this.#within(ANSWER_TIMEOUT_MS));
-    this.#watch(session, line);
-    await this.#greet(session, line);
+    await this.#welcome();
     await this.#ended.promise;
   }
 
+  /** When the caller has answered; again when a telephone takes the place of a browser. */
+  async #welcome(): Promise<void> {
+    const [caller, session, line] = [this.#caller, this.#session, this.#line];
+    if (!caller || !session || !line) return;
+    const isFirst = this.#welcomed === undefined;
+    this.#welcomed = caller;
+    if (!isFirst) session.interrupt();
+    await waitForAnswer(this.#room.room, caller, this.#within(ANSWER_TIMEOUT_MS));
+    if (isFirst) this.#watch(session, line);
+    if (caller !== this.#welcomed) return;
+    const { metadata, id } = this.#info;
+    if (isResumed(metadata, caller.attributes)) await this.#sayResumed(session, line);
+    else await this.#greet(session, line);
+    this.#greeted = caller.identity;
+    void this.#room.markGreeted(caller, id);
+  }
+
+  /** We have not heard each other for a while. */
+  async #resume(): Promise<void> {
+    const [session, line] = [this.#session, this.#line];
+    if (!session || !line || this.#caller?.identity !== this.#greeted) return;
+    session.interrupt();
+    await this.#room.isOurs();
+    if (this.#over.signal.aborted) return;
+    await this.#sayResumed(session, line);
+  }
+
+  #sayResumed(session: voice.AgentSession, line: Line): Promise<void> {
+    return this.#say(session, phrasesFor(line.language).resumed);
+  }
+
   async #greet(session: voice.AgentSession, line: Line): Promise<void> {
-    if (isResumed(this.#info.metadata)) {
-      return this.#say(session, phrasesFor(line.language).resumed);
-    }
     const { greeting } = line.agent;
     if ('text' in greeting) return this.#say(session, greeting.text);
     const recording = await this.#deps.spokenTexts.recording(greeting.wav);
@@ -264,7 +297,7 @@ class Job {
       await settle(this.#session.close(), CLOSE_TIMEOUT_MS); // its last turn is reported by this
       this.#report({ type: 'usage', data: { models: usageOf(this.#session, this.#line.agent) } });
     }
-    if (farewell && this.#room.isConnected) await this.#bid(farewell);
+    if (farewell && this.#room.room.isConnected) await this.#bid(farewell);
     this.#report({ type: 'agent.ended', data: reported });
     this.#log.info(reported, 'the call ended');
     await settle(this.#leave(ending), LEAVE_TIMEOUT_MS);
@@ -275,7 +308,7 @@ class Job {
     if (!this.#line || !this.#speaker || !this.#caller) return;
     try {
       // What is said before the phone is answered nobody hears.
-      await waitForAnswer(this.#room, this.#caller, AbortSignal.timeout(FAREWELL_TIMEOUT_MS));
+      await waitForAnswer(this.#room.room, this.#caller, AbortSignal.timeout(FAREWELL_TIMEOUT_MS));
       const text = phrasesFor(this.#line.language)[farewell];
       const samples = await spokenTexts.samples(this.#line.agent, text);
       await play(samples, this.#speaker, FAREWELL_TIMEOUT_MS);
@@ -286,23 +319,21 @@ class Job {
 
   /** Frees everything. The room goes too, which hangs up the phone, when the caller is in it yet. */
   async #leave(ending: Ending): Promise<void> {
-    const { url, apiKey, apiSecret } = this.#deps.config.livekit;
-    const { name } = this.#info.room;
     if (ending.farewell || ending.endedBy === 'agent') await delay(LAST_WORDS_MS);
-    if (ending.endReason !== 'room_deleted' && ending.endReason !== 'service_lost') {
-      const rooms = new RoomServiceClient(url.replace(/^ws/, 'http'), apiKey, apiSecret);
-      await rooms.deleteRoom(name).catch((error: unknown) => {
-        // It closes by itself when the last one leaves.
-        const isGone = error instanceof TwirpError && error.status === 404;
-        this.#log[isGone ? 'debug' : 'warn']({ err: error }, 'the room cannot be deleted');
-      });
-    }
+    if (!isOutOfTheRoom(ending)) await this.#room.hangUp(this.#caller);
     await Promise.allSettled([
-      leaveRoom(this.#room),
+      leaveRoom(this.#room.room),
       this.#session?.stt?.close(),
       this.#session?.tts?.close(),
     ]);
     await this.#speaker?.close();
+  }
+
+  /** For what runs beside the conversation: its failure ends the call. */
+  #go(work: Promise<void>): void {
+    void work.catch((error: Error) => {
+      if (!this.#over.signal.aborted) this.#end(fromFailure(error, this.#room.room.isConnected));
+    });
   }
 
   #within(ms: number): AbortSignal {

@@ -33,20 +33,32 @@ export function publishVoice(room: Room, log: Logger): Speaker {
   return speaker;
 }
 
+export interface CallerEar {
+  readonly audio: CallerAudio;
+  /** Whom it listens to from now on. */
+  turnTo(caller: RemoteParticipant): void;
+}
+
 /** Follows the caller's audio track, also when it is published anew. */
-export function listenToCaller(room: Room, caller: RemoteParticipant, log: Logger): CallerAudio {
+export function listenToCaller(room: Room, log: Logger): CallerEar {
   const audio = new CallerAudio();
+  let identity: string | undefined;
   const listen = (track: RemoteTrack) => {
     audio
       .listenTo(track)
       .catch((error: unknown) => log.error({ err: error }, 'cannot hear the caller'));
   };
   room.on(RoomEvent.TrackSubscribed, (track, _publication, participant) => {
-    const isCaller = participant.identity === caller.identity;
+    const isCaller = participant.identity === identity;
     if (isCaller && track.kind === TrackKind.KIND_AUDIO) listen(track);
   });
-  for (const { track, kind } of caller.trackPublications.values()) {
-    if (track && kind === TrackKind.KIND_AUDIO) listen(track);
-  }
-  return audio;
+  return {
+    audio,
+    turnTo(caller) {
+      identity = caller.identity;
+      for (const { track, kind } of caller.trackPublications.values()) {
+        if (track && kind === TrackKind.KIND_AUDIO) listen(track);
+      }
+    },
+  };
 }

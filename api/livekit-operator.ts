@@ -7,6 +7,8 @@ import {
 } from 'livekit-server-sdk';
 import type { EndReason } from '../calls/reports.ts';
 import type { LiveKitConfig } from '../config/config.ts';
+import { deleteRoom, isSip, removeParticipant, unlessGone } from '../livekit/room-removal.ts';
+import type { Person, RoomRef } from '../livekit/room-removal.ts';
 
 const REQUEST_TIMEOUT_SECONDS = 5;
 /** A room nobody has come into yet is kept this long, s. */
@@ -19,16 +21,27 @@ export interface LiveKitOperator {
   /** Undefined when there is no such room. */
   roomSid(name: string): Promise<string | undefined>;
   roomName(sid: string): Promise<string | undefined>;
-  participants(
-    room: string,
-  ): Promise<readonly { readonly sid: string; readonly identity: string }[]>;
-  deleteRoom(name: string): Promise<void>;
-  removeParticipant(room: string, identity: string): Promise<void>;
+  participants(room: string): Promise<readonly Present[]>;
+  /**
+   * Hangs up on all, unless the name is another room's by now or somebody is there who may not go.
+   * Whether the room is gone.
+   */
+  deleteRoom(room: RoomRef, mayGo: (person: Present) => boolean): Promise<boolean>;
+  /** Not somebody else of that identity, who is known by the sid. */
+  removeParticipant(room: string, person: Pick<Present, 'identity' | 'sid'>): Promise<void>;
   dispatch(room: string, agentName: string, metadata: string): Promise<void>;
   /** Resolves when the far end has answered. */
   dial(options: DialOptions): Promise<DialledLeg>;
   /** By SIP REFER; resolves when the far end has taken the call. */
   transfer(room: string, identity: string, to: string): Promise<void>;
+}
+
+export interface Present {
+  readonly sid: string;
+  readonly identity: string;
+  /** On the telephone. */
+  readonly isSip: boolean;
+  readonly sipCallId: string | undefined;
 }
 
 export interface DialOptions {
@@ -80,13 +93,13 @@ export function createLiveKitOperator(config: LiveKitConfig): LiveKitOperator {
       return all.find((room) => room.sid === sid)?.name;
     },
     async participants(room) {
-      return (await unlessGone(rooms.listParticipants(room))) ?? [];
+      return ((await told(unlessGone(rooms.listParticipants(room)))) ?? []).map(present);
     },
-    async deleteRoom(name) {
-      await unlessGone(rooms.deleteRoom(name));
+    async deleteRoom(room, mayGo) {
+      return told(deleteRoom(rooms, room, (person) => mayGo(present(person))));
     },
-    async removeParticipant(room, identity) {
-      await unlessGone(rooms.removeParticipant(room, identity));
+    async removeParticipant(room, person) {
+      await told(removeParticipant(rooms, room, person));
     },
     async dispatch(room, agentName, metadata) {
       await told(agents.createDispatch(room, agentName, { metadata }));
@@ -123,13 +136,9 @@ async function told<T>(request: Promise<T>): Promise<T> {
   }
 }
 
-async function unlessGone<T>(request: Promise<T>): Promise<T | undefined> {
-  try {
-    return await request;
-  } catch (error) {
-    if (error instanceof ServerError && error.status === 404) return undefined;
-    throw new LiveKitError(error);
-  }
+function present(person: Person): Present {
+  const { sid, identity, attributes } = person;
+  return { sid, identity, isSip: isSip(person), sipCallId: attributes['sip.callID'] };
 }
 
 /** Why nobody was reached (RFC 3261 §21). */

@@ -4,7 +4,7 @@ import type { Line } from '../config/config.ts';
 import { startTestApp } from './fixtures/test-app.ts';
 import type { TestApp } from './fixtures/test-app.ts';
 import { LiveKitError } from './livekit-operator.ts';
-import type { LiveKitOperator } from './livekit-operator.ts';
+import type { LiveKitOperator, Present } from './livekit-operator.ts';
 import { SipCallError } from 'livekit-server-sdk';
 
 vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 });
@@ -19,9 +19,14 @@ function fakeLiveKit(changes: Partial<LiveKitOperator> = {}) {
     createRoom: async (name) => ({ sid: `RM_${name}` }),
     roomSid: async (name) => `RM_${name}`,
     roomName: async (sid) => sid.replace('RM_', ''),
-    participants: async () => [{ sid: 'PA_a', identity: 'sip_a' }],
-    deleteRoom: async (name) => void done.push(`delete ${name}`),
-    removeParticipant: async (room, identity) => void done.push(`remove ${identity} from ${room}`),
+    participants: async (room) => [present(room)],
+    deleteRoom: async ({ name }, mayGo) => {
+      if (!(await livekit.participants(name)).every(mayGo)) return false;
+      done.push(`delete ${name}`);
+      return true;
+    },
+    removeParticipant: async (room, { identity }) =>
+      void done.push(`remove ${identity} from ${room}`),
     dispatch: async (_room, agent, metadata) => void done.push(`dispatch ${agent} ${metadata}`),
     dial: async ({ to }) => {
       done.push(`dial ${to}`);
@@ -32,6 +37,13 @@ function fakeLiveKit(changes: Partial<LiveKitOperator> = {}) {
   };
   return { livekit, done };
 }
+
+const present = (name: string, isSip = true): Present => ({
+  sid: `PA_${name}`,
+  identity: `sip_${name}`,
+  isSip,
+  sipCallId: isSip ? `SCL_${name}` : undefined,
+});
 
 async function start(
   livekit: LiveKitOperator,
@@ -123,14 +135,53 @@ test('a hang-up that could not be done changes nothing', async () => {
 test("a hang-up touches nobody else: a room's new owner, another caller in the room", async () => {
   const { livekit, done } = fakeLiveKit({
     roomSid: async (name) => (name === 'reused' ? 'RM_new' : `RM_${name}`),
+    // One is of a call of which nobody has told us yet.
+    participants: async () => [present('a'), present('unknown'), present('listener', false)],
   });
   await start(livekit);
   await act(`/${await caller('old', 'sip', 'reused')}/hangup`);
   expect(done).toEqual([]);
   const id = await caller('a', 'sip', 'shared');
-  await caller('b', 'sip', 'shared');
   await act(`/${id}/hangup`);
   expect(done).toEqual(['remove sip_a from shared']);
+});
+
+test('who only listens keeps nobody from hanging up', async () => {
+  const { livekit, done } = fakeLiveKit({
+    participants: async () => [present('listener', false), present('a')],
+  });
+  await start(livekit);
+  await act(`/${await caller('a')}/hangup`);
+  expect(done).toEqual(['delete a']);
+});
+
+test('the caller is transferred, whoever else is on the telephone or in the room', async () => {
+  const { livekit, done } = fakeLiveKit({
+    participants: async () => [present('listener', false), present('desk'), present('a')],
+  });
+  await start(livekit);
+  const id = await caller('a');
+  const desk: CallEvent = {
+    id: 'E_desk',
+    source: 'webhook',
+    at: '2026-11-20T10:00:10.000Z',
+    correlation: {
+      sipCallId: 'SCL_desk',
+      participantSid: 'PA_desk',
+      roomSid: 'RM_a',
+      roomName: 'a',
+    },
+    type: 'participant.joined',
+    data: {
+      kind: 'sip',
+      identity: 'sip_desk',
+      sip: { direction: 'outbound', ingress: 'livekit-sip', status: 'active' },
+    },
+  };
+  const [recorded] = await app.ledger.record([desk]);
+  expect(recorded?.callId).toBe(id);
+  expect((await act(`/${id}/transfer`, { to: '+74951234567' })).status).toBe(200);
+  expect(done).toEqual(['transfer sip_a +74951234567']);
 });
 
 test('a hang-up finds the room that was made anew, and that of an erased caller', async () => {

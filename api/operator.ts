@@ -8,9 +8,10 @@ import type { Ledger } from '../calls/ledger.ts';
 import { ERASED } from '../calls/redact.ts';
 import type { Correlation, EndReason } from '../calls/reports.ts';
 import type { Line, OutboundConfig } from '../config/config.ts';
+import type { RoomRef } from '../livekit/room-removal.ts';
 import { isAllowed } from './destinations.ts';
 import { LiveKitError } from './livekit-operator.ts';
-import type { LiveKitOperator } from './livekit-operator.ts';
+import type { DialOptions, LiveKitOperator, Present } from './livekit-operator.ts';
 import { ProblemError } from './problems.ts';
 
 export interface OperatorOptions {
@@ -135,10 +136,10 @@ export class Operator {
     try {
       await livekit.dispatch(room, agentName, JSON.stringify({ line }));
     } catch (error) {
-      await this.#dialFailed(correlation, room, error, 'no_agent');
+      await this.#dialFailed(correlation, { name: room, sid }, error, 'no_agent');
       throw unavailable(error);
     }
-    this.#dial({ ...options, trunkId: trunk, room }, correlation);
+    this.#dial({ ...options, trunkId: trunk, room }, sid, correlation);
     return call;
   }
 
@@ -148,7 +149,7 @@ export class Operator {
     await Promise.race([Promise.allSettled(this.#dialling), waited]);
   }
 
-  #dial(options: Parameters<LiveKitOperator['dial']>[0], correlation: Correlation): void {
+  #dial(options: DialOptions, roomSid: string, correlation: Correlation): void {
     const { livekit, ledger, log } = this.#options;
     const dialling = (async () => {
       try {
@@ -162,7 +163,7 @@ export class Operator {
           },
         ]);
       } catch (error) {
-        await this.#dialFailed(correlation, options.room, error);
+        await this.#dialFailed(correlation, { name: options.room, sid: roomSid }, error);
       }
     })()
       .catch((error: unknown) => {
@@ -175,7 +176,7 @@ export class Operator {
 
   async #dialFailed(
     correlation: Correlation,
-    room: string,
+    room: RoomRef,
     error: unknown,
     reason?: EndReason,
   ): Promise<void> {
@@ -192,7 +193,7 @@ export class Operator {
         data: { endReason, detail, ...(sipCode !== undefined && { sipCode }) },
       },
     ]);
-    await livekit.deleteRoom(room);
+    await livekit.deleteRoom(room, () => true);
   }
 
   #checkDestination(to: string): void {
@@ -220,28 +221,23 @@ export class Operator {
     const present = await this.#options.livekit.participants(room).catch((error: unknown) => {
       throw unavailable(error);
     });
-    const sids = leg.stays.map(({ participantSid }) => participantSid);
-    const found = present.find(({ sid }) => sids.includes(sid));
+    const found = present.find((person) => isLeg(leg, person));
     if (found === undefined) throw new ProblemError('call-over', 'The caller has gone.');
     return found.identity;
   }
 
-  async #clearRoom(call: Call, name: string): Promise<void> {
-    const { livekit, ledger } = this.#options;
-    const sid = call.room?.sid;
-    const ours = call.legs.flatMap(({ stays }) => stays.map((stay) => stay.participantSid));
-    const people = await livekit.participants(name);
-    const present = people.filter((participant) => ours.includes(participant.sid));
-    // A name is used again: the room of this name may be another call's by now. Where LiveKit was
-    // started anew, the caller is in another room of the same name.
-    const isElsewhere = sid !== undefined && present.length === 0;
-    if (isElsewhere && (await livekit.roomSid(name)) !== sid) return;
-    const open = await ledger.openCalls();
-    const shared = open.some(
-      ({ call: other }) => other.id !== call.id && other.room?.sid === sid && !isFinal(other.state),
-    );
-    if (sid === undefined || !shared) return livekit.deleteRoom(name);
-    for (const { identity } of present) await livekit.removeParticipant(name, identity);
+  /** Hangs up on who is in the call, and on nobody else who is in a room of that name by now. */
+  async #clearRoom({ legs, room }: Call, name: string): Promise<void> {
+    const { livekit } = this.#options;
+    const isOurs = (person: Present) => legs.some((leg) => isLeg(leg, person));
+    const [sid, people] = await Promise.all([livekit.roomSid(name), livekit.participants(name)]);
+    const ours = people.filter(isOurs);
+    // Where LiveKit failed, the caller is in another room of the same name.
+    if (sid === undefined || (room?.sid !== sid && ours.length === 0)) return;
+    // Before the record knows who is called, the room that was made for them tells.
+    const mayGo = (person: Present) => !person.isSip || isOurs(person) || legs.length === 0;
+    if (await livekit.deleteRoom({ name, sid }, mayGo)) return;
+    for (const person of ours) await livekit.removeParticipant(name, person);
   }
 
   async #record(call: Call, body: Body, leg: Leg | undefined = call.legs[0]): Promise<void> {
@@ -258,10 +254,16 @@ export class Operator {
   }
 }
 
+/** The caller, or whom we called: whom they were connected with since comes after them. */
 function liveLeg(call: Call): Leg {
-  const leg = call.legs.findLast(({ endedAt, stays }) => endedAt === undefined && stays.length > 0);
+  const leg = call.legs.find(({ endedAt, stays }) => endedAt === undefined && stays.length > 0);
   if (leg === undefined) throw new ProblemError('no-sip-leg', 'Nobody is on the line.');
   return leg;
+}
+
+function isLeg({ sipCallId, stays }: Leg, person: Present): boolean {
+  if (stays.some(({ participantSid }) => participantSid === person.sid)) return true;
+  return sipCallId !== undefined && sipCallId === person.sipCallId;
 }
 
 function base(id: string) {

@@ -67,6 +67,11 @@ export function withPresence(
   return withAgent(returned, correlation, participantSid, change);
 }
 
+/** In the room, as far as is known. */
+export function isThere({ leftAt, endedAt }: AgentJob): boolean {
+  return (leftAt ?? endedAt) === undefined;
+}
+
 export function findAgent(
   call: Call,
   jobId: string | undefined,

@@ -112,19 +112,31 @@ function dialFailedBy(endReason: EndReason, sipCode: number | undefined): EndedB
   return sipCode !== undefined || endReason === 'no_answer' ? 'carrier' : 'system';
 }
 
-export function fromAgentEnded(call: Call, data: DataOf<'agent.ended'>): Ending {
+/** @param isReplaced it was not with the caller any more: what it saw was its own end */
+export function fromAgentEnded(
+  call: Call,
+  data: DataOf<'agent.ended'>,
+  isReplaced: boolean,
+): Ending {
   const { endedBy, endReason } = data;
   if (endReason === 'transferred') return evidence(endedBy, endReason, WEIGHT.cause);
+  const refused = endReason === 'rejected' && endedBy === 'system';
+  if (refused || DECISIONS.includes(endReason)) {
+    return evidence(endedBy, endReason, WEIGHT.decision);
+  }
+  if (isReplaced) return evidence(endedBy, endReason, WEIGHT.nothing);
   if (FAILURES.includes(endReason)) {
     // After the caller has gone, a dead job explains nothing.
     return call.legs.length > 0 && call.legs.every((leg) => leg.endedAt !== undefined)
       ? evidence(endedBy, endReason, WEIGHT.inferred)
       : cause(endedBy, endReason);
   }
-  const refused = endReason === 'rejected' && endedBy === 'system';
-  const decided = refused || DECISIONS.includes(endReason);
-  const weight = decided ? WEIGHT.decision : WEIGHT.hearsay;
-  return evidence(endedBy, endReason, weight);
+  return evidence(endedBy, endReason, WEIGHT.hearsay);
+}
+
+/** Whether it is no more than what somebody saw others do. */
+export function isHearsay({ byWeight, reasonWeight }: Ending): boolean {
+  return Math.max(byWeight, reasonWeight) <= WEIGHT.hearsay;
 }
 
 /** The agent's process or its connection died while somebody was on the line. */

@@ -134,3 +134,71 @@ test('when a caller was answered is known better by what came first, whoever tel
   );
   expect(record([joins(caller(1), 0), rescued, speaks, told])).toMatchObject({ answeredAt: at(1) });
 });
+
+const ends = (
+  seconds: number,
+  job: number,
+  [endedBy, endReason]: readonly [string, string],
+  participantSid: string,
+) =>
+  tell(
+    seconds,
+    { jobId: `AJ_${job}`, roomSid: 'RM_1', participantSid },
+    { type: 'agent.ended', data: { endedBy, endReason } },
+  );
+const second = { jobId: 'AJ_2', participantSid: 'PA_second', roomSid: 'RM_1' };
+
+test.each([
+  ['while they are away', 9, 'PA_1'],
+  ['when they are back', 12, 'PA_1'],
+])('an agent that lost the caller says nothing of their end: %s', (_when, seconds, sid) => {
+  const lost = ends(seconds, 1, ['carrier', 'media_timeout'], sid);
+  const events = [
+    joins(caller(1), 0),
+    joins(agent(1), 1),
+    speaks,
+    joins(caller(2), 11, 'active'),
+    lost,
+  ];
+  const call = record(events);
+  expect(call).toMatchObject({ state: 'in_progress' });
+  expect(call).not.toHaveProperty('endingAt');
+  expect(record([...events, leaves(caller(2), 11, 45, 'left')])).toMatchObject({
+    endedAt: at(45),
+    endingAt: at(45),
+    ending: { by: 'caller', reason: 'caller_hangup' },
+  });
+});
+
+test('an agent that hung up on the caller has, whoever was replaced before', () => {
+  const hungUp = ends(12, 1, ['agent', 'agent_hangup'], 'PA_2');
+  const events = [joins(caller(1), 0), joins(agent(1), 1), speaks, joins(caller(2), 10), hungUp];
+  expect(record(events)).toMatchObject({ state: 'ending', ending: { reason: 'agent_hangup' } });
+});
+
+test.each([
+  ['system', 'agent_lost'],
+  ['carrier', 'media_timeout'],
+  ['operator', 'room_deleted'],
+  ['system', 'service_lost'],
+] as const)('an agent that was replaced ends nothing: %s, %s', (endedBy, endReason) => {
+  const replaced = ends(12, 1, [endedBy, endReason], 'PA_1');
+  const events = [
+    joins(caller(1), 0),
+    joins(agent(1), 1),
+    speaks,
+    joins(second, 10),
+    tell(11, second, { type: 'agent.first_audio', data: {} }),
+    replaced,
+  ];
+  const call = record(events);
+  expect(call).toMatchObject({ state: 'in_progress', agents: [{ endedAt: at(12) }, {}] });
+  expect(call).not.toHaveProperty('endingAt');
+  expect(record([...events, leaves(caller(1), 0, 45, 'left')])).toMatchObject({
+    ending: { by: 'caller', reason: 'caller_hangup' },
+  });
+  // LiveKit misses it, as an agent whose process died.
+  const missed = leaves(agent(1), 1, 30);
+  const others = events.filter((event) => event !== replaced);
+  expect(record([...others, missed])).not.toHaveProperty('ending');
+});

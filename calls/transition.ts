@@ -1,4 +1,4 @@
-import { findAgent, withAgent, withPresence } from './agents.ts';
+import { findAgent, isThere, withAgent, withPresence } from './agents.ts';
 import type { Call, CallRoom, Ending, RescueStep } from './call.ts';
 import {
   agentVanished,
@@ -10,6 +10,7 @@ import {
   fromOperator,
   fromRescueTransfer,
   fromSipLeft,
+  isHearsay,
   mergeEnding,
   withoutCause,
   withoutOperator,
@@ -167,9 +168,11 @@ function apply(call: Call, event: CallEvent): Call {
     case 'agent.ended': {
       const ended = withAgent(call, correlation, undefined, { endedAt: at });
       const { endReason } = event.data;
+      const isReplaced = isBehind(ended, correlation);
+      const found = fromAgentEnded(call, event.data, isReplaced);
       // A dead agent may be replaced; every other end of it is the end of the call.
-      const ending = endReason === 'agent_lost' ? {} : { endingAt: ended.endingAt ?? at };
-      return withEnding({ ...ended, ...ending }, fromAgentEnded(call, event.data));
+      const goesOn = endReason === 'agent_lost' || isReplaced;
+      return withEnding(goesOn ? ended : { ...ended, endingAt: ended.endingAt ?? at }, found);
     }
     case 'rescue.dispatched':
       return withRescue(call, { step: 'dispatch', at, agents: event.data.agents });
@@ -254,8 +257,8 @@ function applyParticipant(
     const agent = findAgent(known, correlation.jobId, participantSid);
     const onTheLine = call.legs.some((leg) => leg.endedAt === undefined);
     const vanished = event.data.reason === 'connection_lost' || event.data.reason === 'agent_error';
-    const isReplaced = agent?.participantSid !== participantSid;
-    if (!vanished || isReplaced || agent.endedAt !== undefined || !onTheLine) return known;
+    const isReplaced = agent?.participantSid !== participantSid || known.agents.some(isThere);
+    if (!vanished || isReplaced || agent?.endedAt !== undefined || !onTheLine) return known;
     return withEnding(known, agentVanished());
   }
 
@@ -277,7 +280,10 @@ function applyParticipant(
   const isNewest = lastStay(...withIt.legs)?.participantSid === participantSid;
   const hasMoved = isNewest && isElsewhere(withIt, roomSid);
   const placed = hasMoved ? moveTo(withIt, correlation) : withIt;
-  if (event.type === 'participant.joined') return placed;
+  if (event.type === 'participant.joined') {
+    const isBack = (current?.stays.length ?? 0) > 1;
+    return isBack ? withoutHearsay(placed) : placed;
+  }
 
   const { reason } = event.data;
   const answered = withLeg(placed, correlation, direction, (leg) => {
@@ -312,6 +318,26 @@ function heardAt(call: Call, joinedAt: string | undefined): string | undefined {
   if (joinedAt === undefined) return undefined;
   const heard = call.agents.flatMap(({ firstAudioAt }) => firstAudioAt ?? []);
   return heard.filter((at) => at >= joinedAt).toSorted()[0];
+}
+
+/**
+ * Whether the agent is not with the caller any more: another one is, or the caller has come back as
+ * another participant than it knew.
+ */
+function isBehind(call: Call, correlation: Correlation): boolean {
+  if (call.agents.some(isThere)) return true;
+  const { participantSid } = correlation;
+  const leg = call.legs.find(({ stays }) =>
+    stays.some((stay) => stay.participantSid === participantSid),
+  );
+  return leg !== undefined && lastStay(leg)?.participantSid !== participantSid;
+}
+
+/** The caller is here again: what an agent took for their end was none. */
+function withoutHearsay(call: Call): Call {
+  if (call.ending === undefined || !isHearsay(call.ending)) return call;
+  const { ending: _end, endingAt: _since, ...current } = call;
+  return current;
 }
 
 function withRescue(call: Call, step: RescueStep): Call {

@@ -2,6 +2,8 @@ import { Room } from '@livekit/rtc-node';
 import { AccessToken, RoomAgentDispatch, RoomServiceClient } from 'livekit-server-sdk';
 import type { Logger } from 'pino';
 import type { LiveKitConfig } from '../config/config.ts';
+import { deleteRoom, isSip } from '../livekit/room-removal.ts';
+import type { Person } from '../livekit/room-removal.ts';
 
 /** A room that nobody joined, or that the caller left, is closed after this, s. */
 const EMPTY_TIMEOUT = 30;
@@ -33,7 +35,7 @@ export interface JoinOptions {
  */
 export async function joinRoom(options: JoinOptions): Promise<Room> {
   const { livekit, agentName, dispatchMetadata: metadata } = options;
-  const [token] = await Promise.all([
+  const [token, { sid }] = await Promise.all([
     makeToken(options),
     roomService(livekit).createRoom({
       name: options.roomName,
@@ -48,20 +50,26 @@ export async function joinRoom(options: JoinOptions): Promise<Room> {
   try {
     await room.connect(livekit.url, token, { autoSubscribe: false, dynacast: false });
   } catch (error) {
-    await deleteRoom(options);
+    await endRoom(options, sid);
     throw error;
   }
   return room;
 }
 
-/** Never throws: a room that cannot be deleted closes by itself when it is empty. */
-export async function deleteRoom(
-  options: Pick<JoinOptions, 'livekit' | 'roomName' | 'log'>,
+/**
+ * Deletes the caller's room, unless somebody else is on the telephone in it. Never throws: a room
+ * that is not deleted closes by itself when it is empty.
+ */
+export async function endRoom(
+  options: Pick<JoinOptions, 'livekit' | 'roomName' | 'identity' | 'log'>,
+  sid: string,
 ): Promise<void> {
+  const { livekit, roomName, identity, log } = options;
   try {
-    await roomService(options.livekit).deleteRoom(options.roomName);
+    const mayGo = (person: Person) => !isSip(person) || person.identity === identity;
+    await deleteRoom(roomService(livekit), { name: roomName, sid }, mayGo);
   } catch (error) {
-    options.log.debug({ err: error }, 'room not deleted');
+    log.debug({ err: error }, 'room not deleted');
   }
 }
 

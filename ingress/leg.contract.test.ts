@@ -204,6 +204,20 @@ test('an agent that leaves and another that comes are told', async () => {
   expect(events).toEqual(['agentReady', 'agentGone', 'agentBack']);
 });
 
+test('of two agents one leaves, and the other is heard', async () => {
+  const { leg, roomName, events } = await openLeg();
+  await joinAsAgent(roomName, 'agent-1');
+  await waitFor(() => events.includes('agentReady'));
+  const second = await joinAsAgent(roomName, 'agent-2');
+  await waitFor(() => events.includes('agentBack'));
+  await second.leave();
+  await waitFor(() => events.length === 3);
+  const frames: Int16Array[] = [];
+  leg.on('audio', (pcm) => frames.push(pcm));
+  await waitFor(() => frames.some((pcm) => loudest(pcm) > 4_000), { what: 'the first again' });
+  expect(events).toEqual(['agentReady', 'agentBack', 'agentBack']);
+});
+
 test('digits go both ways', async () => {
   const { leg, roomName, events } = await openLeg();
   const { room } = await joinAsAgent(roomName);

@@ -17,7 +17,7 @@ import type {
 } from '@livekit/rtc-node';
 import { leaveRoom } from '../livekit/leave-room.ts';
 import { CallerAudio, SAMPLE_RATE } from './caller-audio.ts';
-import { deleteRoom, joinRoom } from './join-room.ts';
+import { endRoom, joinRoom } from './join-room.ts';
 import type { JoinOptions } from './join-room.ts';
 
 const FRAME_MS = 20;
@@ -154,7 +154,7 @@ export class RoomLeg extends EventEmitter<RoomLegEvents> {
     });
     stop.abort();
     await this.#audio.close();
-    if (andDelete) await deleteRoom(this.#options);
+    if (andDelete) await endRoom(this.#options, this.roomSid);
   }
 
   #listen(): void {
@@ -170,7 +170,7 @@ export class RoomLeg extends EventEmitter<RoomLegEvents> {
     room.on(RoomEvent.ParticipantDisconnected, (participant) => {
       if (participant.identity !== this.#agent?.identity) return;
       this.#dropAgentAudio();
-      this.#emitLater('agentGone');
+      if (!this.#hearAnother()) this.#emitLater('agentGone');
     });
     room.on(RoomEvent.DtmfReceived, (_code, digit) => {
       this.#emitLater('dtmf', digit);
@@ -200,6 +200,19 @@ export class RoomLeg extends EventEmitter<RoomLegEvents> {
     if (isAgent(participant) && publication.kind === TrackKind.KIND_AUDIO) {
       publication.setSubscribed(true);
     }
+  }
+
+  /** Of two agents one leaves, whichever it is. */
+  #hearAnother(): boolean {
+    for (const participant of this.#room.remoteParticipants.values()) {
+      if (!isAgent(participant)) continue;
+      for (const { track } of participant.trackPublications.values()) {
+        if (track?.kind !== TrackKind.KIND_AUDIO) continue;
+        this.#hear(track, participant);
+        return true;
+      }
+    }
+    return false;
   }
 
   #hear(track: RemoteTrack, participant: RemoteParticipant): void {

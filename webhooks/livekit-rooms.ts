@@ -1,5 +1,7 @@
-import { AgentDispatchClient, RoomServiceClient, SipClient, TwirpError } from 'livekit-server-sdk';
+import { AgentDispatchClient, RoomServiceClient, ServerError, SipClient } from 'livekit-server-sdk';
 import type { LiveKitConfig } from '../config/config.ts';
+import { deleteRoom, removeParticipant, unlessGone } from '../livekit/room-removal.ts';
+import type { Person, RoomRef } from '../livekit/room-removal.ts';
 import { LiveKitParticipant } from './livekit-webhook.ts';
 import type { SipSetup } from './sip-setup.ts';
 
@@ -9,15 +11,13 @@ const TRANSFER_RINGING_SECONDS = 25;
 
 /** Who LiveKit says is where, now. Each rejects when LiveKit does not answer. */
 export interface LiveKitRooms {
-  rooms(): Promise<readonly LiveKitRoom[]>;
+  /** @param name one of this name; without it, all */
+  rooms(name?: string): Promise<readonly LiveKitRoom[]>;
   /** Empty when the room has gone meanwhile. */
   participants(roomName: string): Promise<readonly LiveKitParticipant[]>;
 }
 
-export interface LiveKitRoom {
-  readonly sid: string;
-  readonly name: string;
-}
+export type LiveKitRoom = RoomRef;
 
 /** What is done in rooms. What is gone already is as good as removed. */
 export interface LiveKitActions {
@@ -26,9 +26,16 @@ export interface LiveKitActions {
   dispatch(roomName: string, agentName: string, metadata: string): Promise<void>;
   /** Its job is told to end, if one has begun. */
   deleteDispatch(roomName: string, id: string): Promise<void>;
-  removeParticipant(roomName: string, identity: string): Promise<void>;
-  /** Hangs up: an unanswered caller of livekit-sip gets 486. */
-  deleteRoom(roomName: string): Promise<void>;
+  /** Not somebody else of that identity, who is known by the sid. */
+  removeParticipant(
+    roomName: string,
+    person: { readonly identity: string; readonly sid: string },
+  ): Promise<void>;
+  /**
+   * Hangs up on all, unless the name is another room's by now or somebody is there who may not go.
+   * Whether the room is gone.
+   */
+  deleteRoom(room: LiveKitRoom, mayGo: (person: LiveKitParticipant) => boolean): Promise<boolean>;
   /** By SIP REFER; resolves when the far end has taken the call. */
   transfer(roomName: string, identity: string, number: string): Promise<void>;
 }
@@ -56,14 +63,13 @@ export function createLiveKitRooms(
   const agents = new AgentDispatchClient(...args, options);
   const sip = new SipClient(...args, options);
   return {
-    async rooms() {
-      const list = await rooms.listRooms();
+    async rooms(name) {
+      const list = await rooms.listRooms(name === undefined ? [] : [name]);
       return list.map(({ sid, name }) => ({ sid, name }));
     },
     async participants(roomName) {
       const list = (await unlessGone(rooms.listParticipants(roomName))) ?? [];
-      // The JSON mapping is what webhooks carry, too.
-      return list.map((participant) => LiveKitParticipant.parse(participant.toJson()));
+      return list.map(described);
     },
     async dispatches(roomName) {
       const list = (await unlessGone(agents.listDispatch(roomName))) ?? [];
@@ -78,11 +84,11 @@ export function createLiveKitRooms(
     async deleteDispatch(roomName, id) {
       await unlessGone(agents.deleteDispatch(id, roomName));
     },
-    async removeParticipant(roomName, identity) {
-      await unlessGone(rooms.removeParticipant(roomName, identity));
+    async removeParticipant(roomName, person) {
+      await removeParticipant(rooms, roomName, person);
     },
-    async deleteRoom(roomName) {
-      await unlessGone(rooms.deleteRoom(roomName));
+    async deleteRoom(room, mayGo) {
+      return deleteRoom(rooms, room, (person) => mayGo(described(person)));
     },
     async transfer(roomName, identity, number) {
       await sip.transferSipParticipant(roomName, identity, `tel:${number}`, {
@@ -105,20 +111,16 @@ export function createLiveKitRooms(
   };
 }
 
-async function unlessGone<T>(request: Promise<T>): Promise<T | undefined> {
-  try {
-    return await request;
-  } catch (error) {
-    if (error instanceof TwirpError && error.status === 404) return undefined;
-    throw error;
-  }
+/** In the JSON mapping, which is what webhooks carry, too. */
+function described(person: Person): LiveKitParticipant {
+  return LiveKitParticipant.parse(person.toJson());
 }
 
 async function unlessWithoutSip<T>(request: Promise<T[]>): Promise<T[]> {
   try {
     return await request;
   } catch (error) {
-    if (error instanceof TwirpError && error.message.includes('redis required')) return [];
+    if (error instanceof ServerError && error.message.includes('redis required')) return [];
     throw error;
   }
 }

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
-import type { LiveKitActions } from './livekit-rooms.ts';
+import type { LiveKitActions, LiveKitRoom } from './livekit-rooms.ts';
+import type { LiveKitParticipant } from './livekit-webhook.ts';
 import type { RoomState } from './reconcile-findings.ts';
 
 /**
@@ -29,27 +30,29 @@ export class OrphanRooms {
   }
 
   async sweep(rooms: readonly RoomState[], now: Date): Promise<void> {
-    const empty = rooms.filter(
-      ({ people }) => people !== undefined && people.every(({ kind }) => kind === 'AGENT'),
-    );
+    const empty = rooms.filter(({ people }) => people !== undefined && people.every(isAgent));
     const sids = new Set(empty.map(({ sid }) => sid));
     for (const sid of this.#since.keys()) if (!sids.has(sid)) this.#since.delete(sid);
     for (const { sid, name } of empty) {
       const since = this.#since.get(sid) ?? now.getTime();
       this.#since.set(sid, since);
-      if (now.getTime() - since >= ORPHAN_MS) await this.#delete(name);
+      if (now.getTime() - since >= ORPHAN_MS) await this.#delete({ sid, name });
     }
   }
 
-  async #delete(room: string): Promise<void> {
+  async #delete(room: LiveKitRoom): Promise<void> {
     const { livekit, agentNames, log } = this.#options;
     try {
-      const dispatches = await livekit.dispatches(room);
+      const dispatches = await livekit.dispatches(room.name);
       if (!dispatches.some(({ agentName }) => agentNames.has(agentName))) return;
-      await livekit.deleteRoom(room);
-      log.info({ room }, 'a room without a caller is deleted');
+      if (!(await livekit.deleteRoom(room, isAgent))) return; // somebody has come
+      log.info({ room: room.name }, 'a room without a caller is deleted');
     } catch (error) {
-      log.warn({ err: error, room }, 'a room without a caller could not be deleted');
+      log.warn({ err: error, room: room.name }, 'a room without a caller could not be deleted');
     }
   }
+}
+
+function isAgent({ kind }: LiveKitParticipant): boolean {
+  return kind === 'AGENT';
 }

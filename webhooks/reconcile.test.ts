@@ -323,6 +323,8 @@ describe('after an outage', () => {
 
 describe('orphan rooms', () => {
   const deleted: string[] = [];
+  /** Who has come since LiveKit was asked. */
+  const come: Record<string, LiveKitParticipant[]> = { late: [caller] };
   const orphans = () =>
     new OrphanRooms({
       livekit: {
@@ -334,7 +336,11 @@ describe('orphan rooms', () => {
             jobs: [],
           },
         ],
-        deleteRoom: async (name) => void deleted.push(name),
+        deleteRoom: async ({ sid, name }, mayGo) => {
+          const isGone = sid === `RM_${name}` && (come[name] ?? []).every(mayGo);
+          if (isGone) deleted.push(name);
+          return isGone;
+        },
       },
       agentNames: new Set(['trunkline']),
       log,
@@ -342,7 +348,7 @@ describe('orphan rooms', () => {
 
   test('are deleted when they are ours and nobody has come for long', async () => {
     const sweeper = orphans();
-    const all = ['empty', 'agent-alone', 'foreign', 'unknown', 'in-use'].map((name) => ({
+    const all = ['empty', 'agent-alone', 'foreign', 'unknown', 'in-use', 'late'].map((name) => ({
       name,
       sid: `RM_${name}`,
       people: { 'agent-alone': [agent], unknown: undefined, 'in-use': [caller, agent] }[name] ?? [],

@@ -3,7 +3,7 @@ import type { Call, Leg } from '../calls/call.ts';
 import type { CallEvent } from '../calls/events.ts';
 import type { Ledger } from '../calls/ledger.ts';
 import { ERASED } from '../calls/redact.ts';
-import type { Dispatch, LiveKitActions, LiveKitRooms } from './livekit-rooms.ts';
+import type { Dispatch, LiveKitActions, LiveKitRoom, LiveKitRooms } from './livekit-rooms.ts';
 import type { LiveKitParticipant } from './livekit-webhook.ts';
 import type { Fallback } from '../config/config.ts';
 import type { RescuePlan } from './rescue-plan.ts';
@@ -41,18 +41,16 @@ export async function rescueCaller(
   fallback: Fallback | undefined,
 ): Promise<RescueOutcome> {
   const { livekit, agentName, log } = deps;
-  const room = await roomNameOf(deps, call);
+  const room = await roomOf(deps, call);
   if (room === undefined) return 'elsewhere';
-  const people = await livekit.participants(room);
+  const people = await livekit.participants(room.name);
   const caller = people.find((one) => isLeg(plan.caller, one));
   const ghosts = people.filter((one) => isGhost(call, one));
-  // Whoever speaks with the caller: an agent that we have not heard of, another leg, a person.
-  const company = people.some((one) => one !== caller && !ghosts.includes(one) && speaks(one));
-  if (caller?.identity === undefined || company) return 'elsewhere';
+  if (caller?.identity === undefined || people.some(isCompany)) return 'elsewhere';
 
   // LiveKit may serve others than us: what is nobody's of ours is left alone.
   const isOurs = (name: string | undefined) => name === agentName || name === fallback?.agent;
-  const all = await livekit.dispatches(room);
+  const all = await livekit.dispatches(room.name);
   const dispatches = all.filter((dispatch) => isOurs(dispatch.agentName));
   const wasOurs = call.agents.some(({ name }) => name !== undefined && isOurs(name));
   if (dispatches.length === 0 && !wasOurs && plan.caller.invitedAt === undefined) {
@@ -61,16 +59,14 @@ export async function rescueCaller(
 
   if (plan.step !== 'release' && isComing(call, dispatches, plan, new Date())) return 'coming';
 
-  const step: Step = { ...plan, fallback, room, identity: caller.identity };
+  const step: Step = { ...plan, fallback, room, identity: caller.identity, isCompany };
   if (!(await claim(deps, call, step))) return 'elsewhere';
   log.warn({ callId: call.id, step: plan.step, reason: plan.reason }, 'a caller has no agent');
   deps.onStep?.(plan.step, plan.reason);
   try {
-    for (const { identity = '' } of ghosts) {
-      await removeAgent(deps, call, { room, identity, reason: 'agent_lost' });
-    }
+    for (const ghost of ghosts) await removeAgent(deps, call, room, ghost, 'agent_lost');
     // An agent that comes late must not meet the one that is sent for now.
-    await Promise.all(dispatches.map(({ id }) => livekit.deleteDispatch(room, id)));
+    await Promise.all(dispatches.map(({ id }) => livekit.deleteDispatch(room.name, id)));
     await take(deps, call, step, dispatches[0]?.metadata);
   } catch (error) {
     log.warn({ err: error, callId: call.id, step: plan.step }, 'a step for the caller failed');
@@ -80,35 +76,44 @@ export async function rescueCaller(
     });
   }
   return 'taken';
+
+  /** Whoever speaks with the caller: an agent that we have not heard of, another leg, a person. */
+  function isCompany(one: LiveKitParticipant): boolean {
+    return !isLeg(plan.caller, one) && !isGhost(call, one) && speaks(one);
+  }
 }
 
-/** Removes the agents that are alone in the call's room, and the room. */
+/** Removes the call's agents where nobody speaks with them any more, and the room. */
 export async function clearRoom(deps: RescueDeps, call: Call): Promise<void> {
   const { livekit, log } = deps;
-  const room = await roomNameOf(deps, call);
+  const room = await roomOf(deps, call);
   if (room === undefined) return;
-  const people = await livekit.participants(room);
-  const known = people.some((one) => call.agents.some((agent) => isAgent(agent, one)));
-  if (!known || people.some(({ kind }) => kind !== 'AGENT')) return;
-  for (const { identity = '' } of people) {
-    await removeAgent(deps, call, { room, identity, reason: 'caller_gone' });
-  }
-  await livekit.deleteRoom(room);
+  const people = await livekit.participants(room.name);
+  const isLeft = (one: LiveKitParticipant) => call.agents.some((agent) => isAgent(agent, one));
+  const left = people.filter(isLeft);
+  if (left.length === 0 || people.some((one) => one.kind !== 'AGENT' && speaks(one))) return;
+  for (const agent of left) await removeAgent(deps, call, room, agent, 'caller_gone');
+  await livekit.deleteRoom(room, (one) => isLeft(one) || !speaks(one));
   log.info({ callId: call.id }, 'an agent was left behind by its caller');
 }
 
-/** The record of an erased caller does not have it any more; LiveKit has. */
-async function roomNameOf({ livekit }: RescueDeps, { room }: Call): Promise<string | undefined> {
-  if (room?.name !== ERASED) return room?.name;
-  const rooms = await livekit.rooms();
-  return rooms.find(({ sid }) => sid === room.sid)?.name;
+/**
+ * The room of the call's name, which need not be the one that the record knows: after a failure of
+ * LiveKit's the caller is in another of the same name. Who is in it says whether it is theirs.
+ */
+async function roomOf({ livekit }: RescueDeps, { room }: Call): Promise<LiveKitRoom | undefined> {
+  if (room?.name === undefined) return undefined;
+  // The record of an erased caller does not have the name any more; LiveKit has.
+  if (room.name !== ERASED) return (await livekit.rooms(room.name))[0];
+  return (await livekit.rooms()).find(({ sid }) => sid === room.sid);
 }
 
 interface Step extends RescuePlan {
   readonly fallback: Fallback | undefined;
-  readonly room: string;
+  readonly room: LiveKitRoom;
   /** The caller's. */
   readonly identity: string;
+  readonly isCompany: (one: LiveKitParticipant) => boolean;
 }
 
 /** True for the one that may take the step. */
@@ -140,7 +145,8 @@ async function take(
   metadata: string | undefined,
 ): Promise<void> {
   const { livekit, agentName } = deps;
-  const { room, identity, fallback, reason, agents } = step;
+  const { identity, fallback, reason, agents } = step;
+  const room = step.room.name;
   switch (step.step) {
     case 'dispatch':
       return livekit.dispatch(room, agentName, resuming(call, metadata));
@@ -154,7 +160,8 @@ async function take(
       });
       return;
     case 'release':
-      return livekit.deleteRoom(room);
+      if (await livekit.deleteRoom(step.room, (one) => !step.isCompany(one))) return;
+      throw new Error('somebody is with the caller by now');
     default:
       return step.step satisfies never;
   }
@@ -163,10 +170,13 @@ async function take(
 async function removeAgent(
   deps: RescueDeps,
   call: Call,
-  { room, ...data }: { room: string; identity: string; reason: 'agent_lost' | 'caller_gone' },
+  room: LiveKitRoom,
+  { identity = '', sid = '' }: LiveKitParticipant,
+  reason: 'agent_lost' | 'caller_gone',
 ): Promise<void> {
-  await deps.livekit.removeParticipant(room, data.identity);
-  const id = `removed:${call.room?.sid}:${data.identity}`;
+  await deps.livekit.removeParticipant(room.name, { identity, sid });
+  const data = { reason, identity };
+  const id = `removed:${call.room?.sid}:${identity}`;
   await recordStep(deps, call, call.legs[0], id, { type: 'rescue.removed', data });
 }
 

@@ -1,3 +1,4 @@
+import { isThere } from '../calls/agents.ts';
 import type { Call, Leg, RescueStep } from '../calls/call.ts';
 import type { EndReason } from '../calls/reports.ts';
 import type { Fallback } from '../config/config.ts';
@@ -60,9 +61,7 @@ export function planRescue(call: Call, fallback: Fallback | undefined): RescuePl
   if (caller === undefined || living.length > 1 || call.sealedAt !== undefined) return undefined;
   if (caller.direction === 'outbound' && caller.answeredAt === undefined) return undefined;
   if (call.ending?.reason === 'transferred') return undefined;
-  if (call.agents.some(({ leftAt, endedAt }) => (leftAt ?? endedAt) === undefined)) {
-    return undefined;
-  }
+  if (call.agents.some(isThere)) return undefined;
 
   const taken = (call.rescue ?? []).filter(({ agents }) => agents === call.agents.length);
   const last = taken.at(-1);

@@ -114,8 +114,8 @@ test("another system's caller is left alone; the answer that nobody tells is lea
 
 test('what is gone already is as good as removed', async () => {
   const rooms = createLiveKitRooms({ url: livekit.url, ...KEY });
-  await rooms.deleteRoom('never-was');
-  await rooms.removeParticipant('never-was', 'nobody');
+  expect(await rooms.deleteRoom({ name: 'never-was', sid: 'RM_0' }, () => true)).toBe(true);
+  await rooms.removeParticipant('never-was', { identity: 'nobody', sid: 'PA_0' });
   expect(await rooms.participants('never-was')).toEqual([]);
   await roomFor(4, 'trunkline');
   const [dispatch] = await rooms.dispatches('call-4');

@@ -21,6 +21,7 @@ const CALLER: LiveKitParticipant = {
   kind: 'SIP',
   attributes: { 'sip.callID': 'SCL_1', 'sip.callStatus': 'active' },
 };
+const LISTENER: LiveKitParticipant = { sid: 'PA_l', identity: 'listener', kind: 'STANDARD' };
 const AGENT: LiveKitParticipant = { sid: 'PA_A', identity: 'agent-AJ_A', kind: 'AGENT' };
 
 let dir: string;
@@ -31,6 +32,8 @@ let dispatches: Dispatch[];
 let asked: string[];
 let rescuers: Rescuer[];
 let transfers: () => Promise<void>;
+let roomSid: string;
+let late: LiveKitParticipant[];
 
 beforeEach(async () => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'] });
@@ -42,6 +45,8 @@ beforeEach(async () => {
   asked = [];
   rescuers = [];
   transfers = async () => undefined;
+  roomSid = ROOM.roomSid;
+  late = [];
 });
 afterEach(async () => {
   vi.useRealTimers();
@@ -51,7 +56,7 @@ afterEach(async () => {
 });
 
 const livekit: LiveKitRooms & LiveKitActions = {
-  rooms: async () => [{ sid: ROOM.roomSid, name: ROOM.roomName }],
+  rooms: async () => [{ sid: roomSid, name: ROOM.roomName }],
   participants: async (name) => (name === ROOM.roomName ? people : []),
   dispatches: async () => dispatches,
   dispatch: async (_room, agentName, metadata) => {
@@ -60,13 +65,17 @@ const livekit: LiveKitRooms & LiveKitActions = {
   deleteDispatch: async (_room, id) => {
     asked.push(`delete dispatch ${id}`);
   },
-  removeParticipant: async (_room, identity) => {
+  removeParticipant: async (_room, { identity, sid }) => {
     asked.push(`remove ${identity}`);
-    people = people.filter((one) => one.identity !== identity);
+    people = people.filter((one) => one.sid !== sid);
   },
-  deleteRoom: async () => {
+  deleteRoom: async ({ sid }, mayGo) => {
+    // Who comes when it has been decided.
+    people.push(...late.splice(0));
+    if (sid !== roomSid || !people.every(mayGo)) return false;
     asked.push('delete room');
     people = [];
+    return true;
   },
   transfer: async (_room, identity, number) => {
     asked.push(`transfer ${identity} ${number}`);
@@ -116,6 +125,12 @@ const agentDied = () =>
     type: 'agent.ended',
     correlation: { ...ROOM, jobId: 'AJ_A' },
     data: { endedBy: 'system', endReason: 'agent_lost' },
+  });
+
+const callerLeft = () =>
+  event('EV_gone', {
+    type: 'participant.left',
+    data: { kind: 'sip', identity: 'sip_1', reason: 'left' },
   });
 
 async function happens(to: Rescuer | readonly Rescuer[], ...events: CallEvent[]): Promise<void> {
@@ -224,6 +239,36 @@ describe('a caller without an agent', () => {
     ]);
   });
 
+  test('is helped with a listener in the room, and never in their place', async () => {
+    people.unshift(LISTENER);
+    await happens(rescuer({ number: '+3' }), came());
+    await pass(7_000);
+    expect(asked.at(-1)).toBe('transfer sip_1 +3');
+    await happens(rescuer(), callerLeft());
+    people = [LISTENER];
+    await pass(60_000);
+    expect(asked.at(-1)).toBe('transfer sip_1 +3');
+  });
+
+  test('is helped in a room that was made anew under the same name', async () => {
+    roomSid = 'RM_2';
+    await happens(rescuer(), came());
+    await pass(11_000);
+    expect(asked.at(-1)).toBe('delete room');
+  });
+
+  test('is not hung up on when an agent comes at the last moment', async () => {
+    const it = rescuer();
+    await happens(it, came());
+    await pass(9_000);
+    late = [AGENT];
+    await pass(2_000);
+    expect(asked).not.toContain('delete room');
+    await happens(it, agentCame());
+    await pass(30_000);
+    expect(asked).not.toContain('delete room');
+  });
+
   test('is helped once by two call services', async () => {
     await happens([rescuer(), rescuer()], came());
     await pass(11_000);
@@ -269,16 +314,30 @@ describe('left alone', () => {
 test('an agent whose caller has gone is removed', async () => {
   const it = rescuer();
   people = [AGENT];
-  const gone = event('EV_gone', {
-    type: 'participant.left',
-    data: { kind: 'sip', identity: 'sip_1', reason: 'left' },
-  });
-  await happens(it, came(), agentCame(), gone);
+  await happens(it, came(), agentCame(), callerLeft());
   await it.sweep();
   await pass(15_000);
   expect(asked).toEqual([]);
   await pass(6_000);
   expect(asked).toEqual(['remove agent-AJ_A', 'delete room']);
+});
+
+test('an agent whose caller has gone is removed from under a listener, who may stay', async () => {
+  const it = rescuer();
+  people = [AGENT, LISTENER];
+  await happens(it, came(), agentCame(), callerLeft());
+  await it.sweep();
+  await pass(21_000);
+  expect(asked).toEqual(['remove agent-AJ_A', 'delete room']);
+});
+
+test('an agent whose caller has gone is left to somebody who speaks with it', async () => {
+  const it = rescuer();
+  people = [AGENT, { ...LISTENER, isPublisher: true }];
+  await happens(it, came(), agentCame(), callerLeft());
+  await it.sweep();
+  await pass(21_000);
+  expect(asked).toEqual([]);
 });
 
 test('LiveKit is away: nothing is recorded, and it is tried again', async () => {

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { startStack } from '../../cli/stack.ts';
 import type { ProcessName, Stack } from '../../cli/stack.ts';
 import { findStackPorts } from '../../cli/stack-ports.ts';
+import type { StackPorts } from '../../cli/stack-ports.ts';
 import { TESTS_DATA_DIR } from '../../rehearsal/voice/fixtures/tests-data-dir.ts';
 
 const TAIL_LINES = 40;
@@ -24,6 +25,8 @@ export interface TestStackOptions {
   /** Settings over the defaults, e.g. `{ TRUNKLINE_MAX_CALLS: '2' }`. */
   readonly env?: Readonly<Record<string, string>>;
   readonly only?: readonly ProcessName[];
+  /** Default: any that are free. */
+  readonly ports?: StackPorts;
 }
 
 export async function startTestStack(options: TestStackOptions = {}): Promise<TestStack> {
@@ -31,7 +34,7 @@ export async function startTestStack(options: TestStackOptions = {}): Promise<Te
   const dataDir = join(folder, 'data');
   mkdirSync(dataDir);
   shareVoices(dataDir);
-  const ports = await findStackPorts();
+  const ports = options.ports ?? (await findStackPorts());
   const logTails = () => tailsOf(join(dataDir, 'logs'));
   let stack: Stack;
   try {

@@ -1,0 +1,60 @@
+import { RoomEvent } from '@livekit/rtc-node';
+import type { RemoteParticipant, Room } from '@livekit/rtc-node';
+import type { RoomServiceClient } from 'livekit-server-sdk';
+import type { Logger } from 'pino';
+
+/**
+ * LiveKit sends the agent again into a room that it makes anew when a node has died, and the agent
+ * that was there comes back by itself: of two in one room the one that came into it first stays.
+ */
+export interface OneAgentOptions {
+  readonly rooms: Pick<RoomServiceClient, 'getParticipant'>;
+  /** Our agents' names, and those of the lines' fallbacks; other agents are not in the way. */
+  readonly names: ReadonlySet<string>;
+  readonly log: Pick<Logger, 'warn'>;
+  /** Another one is with the caller. */
+  readonly onOther: () => void;
+}
+
+/** @returns looks once more; resolves when it is known which of those who are there stays */
+export function watchForOtherAgents(
+  room: Room,
+  options: OneAgentOptions,
+  signal: AbortSignal,
+): () => Promise<void> {
+  const check = async () => {
+    const others = [...room.remoteParticipants.values()].filter((one) =>
+      isOurAgent(one, options.names),
+    );
+    if (others.length === 0 || signal.aborted) return;
+    try {
+      const { name = '', localParticipant } = room;
+      // After a reconnection the room object knows late what has become of us; the server knows.
+      const me = await options.rooms.getParticipant(name, localParticipant?.identity ?? '');
+      const since = Number(me.joinedAtMs);
+      if (others.some((other) => cameBefore(other, since, me.sid))) options.onOther();
+    } catch (error) {
+      options.log.warn({ err: error }, 'which of two agents is the first is not known');
+    }
+  };
+  const look = () => void check();
+  const looks = [RoomEvent.ParticipantConnected, RoomEvent.Reconnected] as const;
+  for (const event of looks) room.on(event, look);
+  signal.addEventListener('abort', () => {
+    for (const event of looks) room.off(event, look);
+  });
+  return check;
+}
+
+/** livekit-server tells by what name an agent was dispatched. */
+export function isOurAgent(
+  { attributes }: { readonly attributes: Readonly<Record<string, string>> },
+  names: ReadonlySet<string>,
+): boolean {
+  return names.has(attributes['lk.agent_name'] ?? '');
+}
+
+function cameBefore({ info, sid = '' }: RemoteParticipant, since: number, mySid: string): boolean {
+  const came = Number(info.joinedAt ?? 0);
+  return came < since || (came === since && sid < mySid);
+}
