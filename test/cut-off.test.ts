@@ -1,6 +1,6 @@
 /** Worker and ingress cannot reach the call service for a whole call; LiveKit's webhooks can. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { CallRecord } from './harness/call-records.ts';
+import type { CallDetail, CallRecord } from './harness/call-records.ts';
 import { callsFrom, finalRecord, said } from './harness/call-records.ts';
 import { startReportGate } from './harness/report-gate.ts';
 import { startCall } from './harness/simulated-caller.ts';
@@ -29,14 +29,16 @@ test('the record waits for what was said', async () => {
   const words = ["I'd like to book a table.", 'For four people.'];
   const call = startCall(stackOf(), voiceOf(), { from: FROM, say: words });
   await expect(call.result).resolves.toMatchObject({ outcome: 'completed' });
+  // All that webhooks tell of it is known.
   const ended = await waitFor(
     async () => {
-      const [record] = await callsFrom(stackOf(), FROM);
-      return record?.endedAt === undefined ? undefined : record;
+      const [{ id } = { id: 'none' }] = await callsFrom(stackOf(), FROM);
+      const record = await stackOf().get<CallDetail>(`/v1/calls/${id}`);
+      return record.timeline.some(({ type }) => type === 'room.finished') ? record : undefined;
     },
-    { timeout: 30_000, what: 'the end of the call to be known' },
+    { timeout: 30_000, what: 'the end of the room to be known' },
   );
-  expect(ended).toMatchObject({ turns: [] });
+  expect(ended).toMatchObject({ state: 'ended', turns: [] });
 
   // Of a call that ended later all is known: it is sealed before this one.
   const later = await refusedDial();
