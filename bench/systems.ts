@@ -147,6 +147,8 @@ async function startStockWorker(
       },
       logFile: join(logDir, `${name}.log`),
       readyUrl: `http://127.0.0.1:${worker.health.port}/`,
+      aliveUrl: `http://127.0.0.1:${worker.health.port}/`,
+      silentMs: 60_000,
     },
     { guard: createProcessGuard(), onEvent: () => undefined },
   );

@@ -22,6 +22,8 @@ while [ "$tries" -lt 30 ]; do
   alive=
   for group in $groups; do kill -0 "-$group" 2>/dev/null && alive=1; done
   [ -z "$alive" ] && exit 0
+  # A second time: not to wait for running calls, and to say BYE to callers.
+  [ "$tries" -eq 5 ] && for group in $groups; do kill -TERM "-$group" 2>/dev/null; done
   sleep 0.1
   tries=$((tries + 1))
 done

@@ -102,7 +102,7 @@ async function start(): Promise<void> {
       say('\nstopping: calls in progress may finish; Ctrl-C again to stop at once');
       void finish(stack);
     } else if (now - stopRequestedAt > SAME_SIGNAL_MS) {
-      stack?.kill();
+      void stack?.hurry();
     }
   };
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, stop);

@@ -38,10 +38,20 @@ async function start(script: string) {
       cwd: folder,
       logFile: join(folder, 'logs', 'probe.log'),
       readyUrl: `http://127.0.0.1:${port}/`,
+      aliveUrl: `http://127.0.0.1:${port}/`,
+      silentMs: 1_000,
     },
     { guard: createProcessGuard(), onEvent: (event) => events.push(event) },
   );
   return { supervised: probe, events };
+}
+
+function linesOf(events: readonly SupervisorEvent[]): string[] {
+  return events.flatMap((event) => (event.type === 'line' ? [event.line] : []));
+}
+
+function grandchildOf(events: readonly SupervisorEvent[]): number {
+  return Number(/grandchild (\d+)/.exec(linesOf(events).join('\n'))?.[1]);
 }
 
 test('a process that is killed is started again and becomes ready again', async () => {
@@ -56,6 +66,42 @@ test('a process that is killed is started again and becomes ready again', async 
     retryInMs: 250,
   });
   expect(readFileSync(join(folder, 'logs', 'probe.log'), 'utf8')).toContain('serving');
+});
+
+test.each([
+  ['is stopped', (pid: number) => process.kill(pid, 'SIGSTOP')],
+  ['has its event loop blocked', (pid: number) => process.kill(pid, 'SIGUSR2')],
+])(
+  'a process that %s is killed and started again, and those in its group go on',
+  async (_what, hang) => {
+    const { supervised, events } = await start(`
+    ${SERVE}
+    process.on('SIGUSR2', () => { for (;;); });
+    console.log('grandchild', require('node:child_process').spawn('sleep', ['60']).pid);
+  `);
+    await supervised.firstReady;
+    const grandchild = await waitFor(() => grandchildOf(events));
+    hang(supervised.pid ?? 0);
+    await waitFor(() => supervised.restarts === 1 && supervised.state === 'ready');
+    expect(events.find(({ type }) => type === 'died')).toMatchObject({
+      how: 'answered nothing for 1 s',
+    });
+    expect(isRunning(grandchild)).toBe(true);
+  },
+);
+
+test('a process that answers that it is not ready any more is left alone', async () => {
+  const { supervised, events } = await start(`
+    let asked = 0;
+    require('node:http').createServer((_, response) => {
+      response.statusCode = asked++ === 0 ? 200 : 503;
+      console.log('asked', asked);
+      response.end();
+    }).listen(Number(process.env.PORT), '127.0.0.1');
+  `);
+  await supervised.firstReady;
+  await waitFor(() => events.some((event) => event.type === 'line' && event.line === 'asked 15'));
+  expect(supervised).toMatchObject({ restarts: 0, state: 'ready' });
 });
 
 test('each death in a row waits longer', async () => {
@@ -86,19 +132,28 @@ test('stop lets it finish its work; what it left behind in its group ends too', 
     process.on('SIGTERM', () => setTimeout(() => { console.log('done'); process.exit(0); }, 300));
   `);
   await supervised.firstReady;
-  const lines = () => events.flatMap((event) => (event.type === 'line' ? [event.line] : []));
-  const grandchild = Number(
-    lines()
-      .join('\n')
-      .match(/grandchild (\d+)/)?.[1],
-  );
-  expect(() => process.kill(grandchild, 0)).not.toThrow();
+  const grandchild = grandchildOf(events);
+  expect(isRunning(grandchild)).toBe(true);
 
   await supervised.stop(10_000);
-  expect(lines()).toContain('done');
+  expect(linesOf(events)).toContain('done');
   expect(supervised.state).toBe('stopped');
   expect(supervised.restarts).toBe(0);
   await waitFor(() => !isRunning(grandchild));
+});
+
+test('a second signal reaches a process that takes its time to stop', async () => {
+  const { supervised, events } = await start(`
+    ${SERVE}
+    let signals = 0;
+    process.on('SIGTERM', () => { console.log('asked to stop'); if (++signals === 2) process.exit(0); });
+  `);
+  await supervised.firstReady;
+  const stopped = supervised.stop(60_000);
+  await waitFor(() => linesOf(events).includes('asked to stop'));
+  supervised.hurry();
+  await stopped;
+  expect(supervised.state).toBe('stopped');
 });
 
 test('a process that does not heed SIGTERM is killed after the grace', async () => {

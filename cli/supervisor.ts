@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
+import { Pulse } from '../config/pulse.ts';
 import { openLogFile } from './log-file.ts';
 import type { ProcessGuard } from './process-guard.ts';
 
@@ -14,6 +15,9 @@ const MAX_FAILED_STARTS = 3;
 /** A process that is not ready by then hangs: it is killed, and started again like one that died. */
 const START_TIMEOUT_MS = 60_000;
 const PROBE_EVERY_MS = 50;
+const PROBE_TIMEOUT_MS = 2_000;
+/** So often a process that is ready is asked in `silentMs`. */
+const QUESTIONS = 5;
 const LAST_LINES = 20;
 
 export interface ProcessSpec {
@@ -25,6 +29,10 @@ export interface ProcessSpec {
   readonly logFile: string;
   /** Answers 200 once the process is ready. */
   readonly readyUrl: string;
+  /** Answers anything at all as long as the process lives. */
+  readonly aliveUrl: string;
+  /** One that was ready and answers nothing for this long hangs: it is killed, and started again. */
+  readonly silentMs: number;
 }
 
 export type SupervisorEvent =
@@ -50,6 +58,8 @@ export interface Supervised {
   readonly firstReady: Promise<void>;
   /** SIGTERM, and SIGKILL to the whole process group after `graceMs`. Twice is fine. */
   stop(graceMs: number): Promise<void>;
+  /** While it stops: another SIGTERM, which tells ours not to wait for anything. */
+  hurry(): void;
   /** SIGKILL to the whole process group; `stop` goes on to its end. */
   kill(): void;
 }
@@ -119,9 +129,9 @@ export function supervise(
       onEvent({ type: 'started', pid });
     }
 
-    let hung = false;
+    let hung: string | undefined;
     const hangs = setTimeout(() => {
-      hung = true;
+      hung = `not ready within ${START_TIMEOUT_MS / 1000} s`;
       if (pid !== undefined) signalGroup(pid, 'SIGKILL');
     }, START_TIMEOUT_MS);
     let readyAt: number | undefined;
@@ -132,16 +142,36 @@ export function supervise(
       state = 'ready';
       wasReady = true;
       onEvent({ type: 'ready', afterMs: readyAt - startedAt });
+      watchLife(over.signal, () => {
+        hung = `answered nothing for ${spec.silentMs / 1000} s`;
+        // Not its group: the calls that an agent's hosts hold go on.
+        running.kill('SIGKILL');
+      });
       return firstReady.resolve();
     });
     const exit = await ended;
-    const how = hung ? `not ready within ${START_TIMEOUT_MS / 1000} s` : exit;
+    const how = hung ?? exit;
     clearTimeout(hangs);
     over.abort();
     await becomesReady;
     child = undefined;
     forgetEmptyGroups();
     return { how, readyForMs: readyAt === undefined ? 0 : performance.now() - readyAt };
+  }
+
+  /** Not while it stops: that may take its time. */
+  function watchLife(over: AbortSignal, onHung: () => void): void {
+    const everyMs = spec.silentMs / QUESTIONS;
+    const pulse = new Pulse(everyMs, QUESTIONS);
+    const timer = setInterval(() => {
+      if (!pulse.ask()) onHung();
+      else
+        void says(spec.aliveUrl, over, everyMs).then(
+          () => pulse.answer(),
+          () => {},
+        );
+    }, everyMs);
+    AbortSignal.any([over, stopping.signal]).addEventListener('abort', () => clearInterval(timer));
   }
 
   function forgetEmptyGroups(): void {
@@ -188,6 +218,7 @@ export function supervise(
       return restarts;
     },
     firstReady: firstReady.promise,
+    hurry: () => void child?.kill('SIGTERM'),
     kill,
     stop: (graceMs) =>
       (stopped ??= (async () => {
@@ -210,18 +241,20 @@ export function supervise(
 /** True once `url` answers 200; false when `signal` says that the process is gone. */
 async function answers(url: string, signal: AbortSignal): Promise<boolean> {
   while (!signal.aborted) {
-    try {
-      const response = await fetch(url, {
-        signal: AbortSignal.any([signal, AbortSignal.timeout(2000)]),
-      });
-      await response.body?.cancel();
-      if (response.ok) return true;
-    } catch {
-      // Not yet.
-    }
+    const isReady = await says(url, signal, PROBE_TIMEOUT_MS).catch(() => false);
+    if (isReady) return true;
     await delay(PROBE_EVERY_MS, undefined, { signal }).catch(() => {});
   }
   return false;
+}
+
+/** Whether it answers 2xx; rejects where there is no answer. */
+async function says(url: string, signal: AbortSignal, timeoutMs: number): Promise<boolean> {
+  const response = await fetch(url, {
+    signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
+  });
+  await response.body?.cancel();
+  return response.ok;
 }
 
 function signalGroup(group: number, signal: NodeJS.Signals | 0): boolean {
