@@ -11,13 +11,20 @@ interface Host {
   readonly jobs: Map<string, JobInfo>;
   readonly pulse: Pulse;
   readonly gone: Promise<unknown>;
+  /** Calls that it was ever given. */
+  taken: number;
   ready: boolean;
   hung: boolean;
+  /** Another was started in its place; it gets calls until that one is ready. */
+  replaced: boolean;
+  draining: boolean;
 }
 
 export interface HostPoolOptions {
   readonly config: Config;
   readonly log: Logger;
+  /** Default: 200. */
+  readonly callsPerHost?: number;
   /** A host died, or hung and was killed, with these calls in it; they are gone. */
   onLost(jobs: JobInfo[], how: 'died' | 'hung'): void;
   onJobEnded(jobId: string): void;
@@ -43,6 +50,11 @@ const START_TIMEOUT_MS = 60_000;
  */
 const PING_MS = 1_000;
 const MOST_UNANSWERED = 5;
+/**
+ * rtc-node 0.13 keeps some 0.4 MB of every room for good (livekit/node-sdks#514): after so many
+ * calls another host takes the place of one, which ends with its last call.
+ */
+const CALLS_PER_HOST = 200;
 
 /** Keeps `config.worker.hosts` host processes running and spreads the calls over them. */
 export class HostPool {
@@ -70,7 +82,7 @@ export class HostPool {
   get counts(): HostCounts {
     return {
       wanted: this.#options.config.worker.hosts,
-      ready: [...this.#hosts].filter(({ ready }) => ready).length,
+      ready: [...this.#hosts].filter(({ ready, draining }) => ready && !draining).length,
       failedStarts: this.#failedStarts,
     };
   }
@@ -78,11 +90,13 @@ export class HostPool {
   /** Gives the call to the host with the fewest; false when no host is ready. */
   launch(job: JobInfo): boolean {
     const [host] = [...this.#hosts]
-      .filter(({ ready }) => ready)
+      .filter(({ ready, draining }) => ready && !draining)
       .sort((a, b) => Number(a.pulse.isLate) - Number(b.pulse.isLate) || a.jobs.size - b.jobs.size);
     if (!host) return false;
     host.jobs.set(job.id, job);
+    host.taken += 1;
     send(host, { type: 'job', job });
+    if (host.taken >= (this.#options.callsPerHost ?? CALLS_PER_HOST)) this.#replace(host);
     return true;
   }
 
@@ -98,6 +112,12 @@ export class HostPool {
     for (const host of this.#hosts) send(host, { type: 'drain' });
     await Promise.all([...this.#hosts].map(({ gone }) => gone));
     clearInterval(this.#pinging);
+  }
+
+  #replace(host: Host): void {
+    if (host.replaced || this.#closed) return;
+    host.replaced = true;
+    this.#start();
   }
 
   #ping(): void {
@@ -132,8 +152,11 @@ export class HostPool {
       jobs: new Map(),
       pulse: new Pulse(PING_MS, MOST_UNANSWERED),
       gone: gone.promise,
+      taken: 0,
       ready: false,
       hung: false,
+      replaced: false,
+      draining: false,
     };
     this.#hosts.add(host);
     const hangs = setTimeout(() => this.#kill(host), START_TIMEOUT_MS);
@@ -142,9 +165,11 @@ export class HostPool {
       gone.resolve(undefined);
       if (!this.#hosts.delete(host)) return;
       const { hung, jobs, ready } = host;
-      if (!this.#closed || jobs.size > 0)
+      const expected = this.#closed || host.draining;
+      if (!expected || jobs.size > 0)
         log.error({ code, signal, hung, ready, calls: jobs.size }, 'a host is gone');
       if (jobs.size > 0) this.#options.onLost([...jobs.values()], hung ? 'hung' : 'died');
+      if (host.replaced) return;
       if (!ready) this.#failedStarts += 1;
       this.#startLater(performance.now() - startedAt);
     };
@@ -173,6 +198,11 @@ export class HostPool {
       case 'ready':
         host.ready = true;
         this.#failedStarts = 0;
+        for (const old of this.#hosts) {
+          if (!old.replaced || old.draining) continue;
+          old.draining = true;
+          send(old, { type: 'drain' });
+        }
         this.#options.onReady();
         break;
       case 'jobEnded':
