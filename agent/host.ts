@@ -9,7 +9,7 @@ import { dispose } from '@livekit/rtc-node';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { createReporter } from '../calls/reporter.ts';
-import type { AgentProfile } from '../config/config.ts';
+import type { Line } from '../config/config.ts';
 import { openLog } from '../config/open-log.ts';
 import type { FromHost, ToHost } from './host-messages.ts';
 import { runJob } from './job.ts';
@@ -18,6 +18,7 @@ import { phrasesFor } from './phrases.ts';
 import { createProviders } from './providers.ts';
 import { RunningJobs } from './running-jobs.ts';
 import { initSdkLog, kindOf } from './sdk-log.ts';
+import { speechOf } from './speakable.ts';
 import { SpokenTexts } from './spoken-texts.ts';
 
 const running = new Map<string, AbortController>();
@@ -66,12 +67,7 @@ function init({ config }: Extract<ToHost, { type: 'init' }>): typeof deps {
     (profile) => providers.tts(profile),
     log,
   );
-  for (const { agent, language } of config.lines) {
-    const texts = Object.values(phrasesFor(language));
-    if ('text' in agent.greeting) texts.unshift(agent.greeting.text);
-    else void warm(spokenTexts.recording(agent.greeting.wav), agent, log);
-    void prepare(agent, texts, spokenTexts, log);
-  }
+  for (const line of config.lines) void prepare(line, spokenTexts, log);
   const reporter = createReporter({
     url: config.callServiceUrl,
     apiKey: config.livekit.apiKey,
@@ -86,18 +82,20 @@ function init({ config }: Extract<ToHost, { type: 'init' }>): typeof deps {
 
 /** One after the other, the greeting first: providers limit how much is synthesised at once. */
 async function prepare(
-  profile: AgentProfile,
-  texts: string[],
+  { agent, language }: Line,
   spokenTexts: SpokenTexts,
   log: Logger,
 ): Promise<void> {
-  for (const text of texts) await warm(spokenTexts.samples(profile, text), profile, log);
-}
-
-async function warm(samples: Promise<unknown>, { name }: AgentProfile, log: Logger): Promise<void> {
-  await samples.catch((error: unknown) =>
-    log.warn({ err: error, profile: name }, 'a fixed text cannot be prepared'),
-  );
+  const warm = (samples: Promise<unknown>) =>
+    samples.catch((error: unknown) =>
+      log.warn({ err: error, profile: agent.name }, 'a fixed text cannot be prepared'),
+    );
+  const { greeting } = agent;
+  if ('wav' in greeting) await warm(spokenTexts.recording(greeting.wav));
+  else await warm(spokenTexts.samples(agent, await speechOf(greeting.text, language)));
+  for (const text of Object.values(phrasesFor(language))) {
+    await warm(spokenTexts.samples(agent, text));
+  }
 }
 
 async function run(job: JobInfo): Promise<void> {

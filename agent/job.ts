@@ -19,6 +19,7 @@ import type { Providers } from './providers.ts';
 import { listenToCaller, publishVoice } from './room-audio.ts';
 import type { CallerEar } from './room-audio.ts';
 import { createSession } from './session.ts';
+import { speechOf } from './speakable.ts';
 import { asFrames, play } from './spoken-texts.ts';
 import type { SpokenTexts } from './spoken-texts.ts';
 import { endCallTool } from './tools.ts';
@@ -247,7 +248,9 @@ class Job {
 
   async #greet(session: voice.AgentSession, line: Line): Promise<void> {
     const { greeting } = line.agent;
-    if ('text' in greeting) return this.#say(session, greeting.text);
+    if ('text' in greeting) {
+      return this.#say(session, await speechOf(greeting.text, line.language));
+    }
     const recording = await this.#deps.spokenTexts.recording(greeting.wav);
     session.say('(the recorded greeting)', { audio: asFrames(recording) });
   }

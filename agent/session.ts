@@ -2,6 +2,7 @@ import { inference, voice } from '@livekit/agents';
 import type { Line } from '../config/config.ts';
 import { InterruptionVad } from './interruption-vad.ts';
 import type { Providers } from './providers.ts';
+import { speechTransforms } from './speakable.ts';
 import { isSpeaking } from './speaker.ts';
 
 /**
@@ -37,6 +38,7 @@ export function createSession(line: Line, providers: Providers): voice.AgentSess
           })
         : new InterruptionVad(TELEPHONE_VAD, () => isSpeaking(session)),
     aecWarmupDuration: ECHO_CONVERGENCE_MS,
+    ttsTextTransforms: speechTransforms(line.language),
     userAwayTimeout: null, // patience.ts watches silence
     connOptions: {
       // A caller is unheard while the STT is away: be quick, and give up only after a while.
