@@ -1,5 +1,9 @@
 import type { Config, HostPort } from '../config/config.ts';
+import { reachableHost } from '../config/addresses.ts';
 import { findFreePorts, probeTcp, probeUdp } from './free-ports.ts';
+
+/** A call service on this machine answers at once, ms. */
+const ANSWER_MS = 1_000;
 
 /** Every port of a stack; livekit-server's media takes the second after its own (UDP). */
 export interface StackPorts {
@@ -49,7 +53,8 @@ interface Listener {
 }
 
 /**
- * One sentence for each port that cannot be had; empty when a stack can start.
+ * One sentence for each port that cannot be had, or one for all where another stack has them; empty
+ * when a stack can start.
  * @param names of the processes that are to listen
  */
 export async function checkPorts(config: Config, names: ReadonlySet<string>): Promise<string[]> {
@@ -67,13 +72,30 @@ export async function checkPorts(config: Config, names: ReadonlySet<string>): Pr
       } catch (error) {
         const { code } = error as NodeJS.ErrnoException;
         if (code === 'EADDRINUSE') {
-          return `${place} is taken: is Trunkline running already? Otherwise stop what listens there, or set ${setting}.`;
+          return `${place} is taken: stop what listens there, or set ${setting}.`;
         }
         return `${place} cannot be used (${code}): set ${setting}.`;
       }
     }),
   );
-  return problems.filter((problem) => problem !== undefined);
+  const found = problems.filter((problem) => problem !== undefined);
+  const url = `http://${reachableHost(config.http.host)}:${config.http.port}`;
+  if (found.length === 0 || !names.has('api') || !(await isTrunkline(url))) return found;
+  return [
+    `Trunkline runs already (${url}): stop it first, or give this one ports and a data folder of ` +
+      `its own (docs/configuration.md).`,
+  ];
+}
+
+/** Whether a call service listens there. */
+async function isTrunkline(url: string): Promise<boolean> {
+  try {
+    const response = await fetch(url, { signal: AbortSignal.timeout(ANSWER_MS) });
+    const body: unknown = await response.json();
+    return Object(body).service === 'trunkline';
+  } catch {
+    return false;
+  }
 }
 
 function listeners(config: Config, names: ReadonlySet<string>): Listener[] {

@@ -49,6 +49,12 @@ test('npm start shows all that is needed; SIGTERM ends everything', async () => 
       `export LIVEKIT_API_SECRET='${readFileSync(join(folder, 'livekit-secret'), 'utf8').trim()}'`,
     ].join('\n'),
   );
+  output = '';
+  expect(await once(start(), 'exit')).toEqual([1, null]);
+  expect(output).toBe(
+    `starting …\nTrunkline runs already (http://127.0.0.1:${ports.http}): stop it first, or give this one ports and a data folder of its own (docs/configuration.md).\n`,
+  );
+
   // The bootstrap, the supervisor, its guard, five services and the hosts of conversations.
   expect(ownProcesses().length).toBeGreaterThan(8);
 
@@ -71,7 +77,10 @@ test('no secret is on the terminal, in a log, in `ps`, or for others to read', a
   expect(logs.length).toBeGreaterThan(4);
   const texts = [output, ...commands, ...logs.map((path) => readFileSync(path, 'utf8'))];
   for (const text of texts) for (const one of secrets) expect(text).not.toContain(one);
-  for (const name of ['api-key', 'trunkline.sqlite', 'logs', 'spool', ...logs]) {
+  const caches = ['compile-cache', 'rehearsal-voice', 'spoken-texts'];
+  const kept = readdirSync(folder).filter((name) => !caches.includes(name));
+  expect(kept).toEqual(expect.arrayContaining(['api-key', 'logs', 'trunkline.sqlite']));
+  for (const name of [...kept, ...logs]) {
     expect([name, statSync(resolve(folder, name)).mode & 0o077]).toEqual([name, 0]);
   }
 });
@@ -94,7 +103,7 @@ test('a taken port is said in one sentence, and nothing is started', async () =>
   other.close();
   expect(code).toBe(1);
   expect(output).toContain(
-    `TCP port ${ports.http} of 127.0.0.1 (the call service) is taken: is Trunkline running already?`,
+    `TCP port ${ports.http} of 127.0.0.1 (the call service) is taken: stop what listens there`,
   );
   expect(readdirSync(folder)).not.toContain('logs');
 });
