@@ -35,6 +35,8 @@ const BARGE_IN_AFTER_MS = 1_000;
 
 export interface CallArguments {
   readonly to: string;
+  /** The number is dialled at the endpoint of this machine. */
+  readonly isLocal: boolean;
   readonly from: string;
   readonly say: readonly string[];
   readonly headers: readonly string[];
@@ -93,8 +95,10 @@ export function readCallArguments(args: readonly string[], endpoint: string): Ca
       throw new Error(`--header takes "Name: value", not ${JSON.stringify(header)}`);
     }
   }
+  const isUri = /^sips?:/.test(values.to);
   return {
-    to: /^sips?:/.test(values.to) ? values.to : `sip:${values.to}@${endpoint}`,
+    to: isUri ? values.to : `sip:${values.to}@${endpoint}`,
+    isLocal: !isUri,
     from: values.from,
     say: values.quiet ? [] : (values.say ?? DEFAULT_CONVERSATION),
     headers: values.header,

@@ -14,6 +14,8 @@ export type CallEvent =
       readonly turn: number;
       readonly latencyMs: number | undefined;
     }
+  /** The agent finished an utterance; `heard` of the same time follows when it is understood. */
+  | { readonly type: 'hearing'; readonly at: number }
   /** The agent finished an utterance; `text` when it was recognised. */
   | {
       readonly type: 'heard';

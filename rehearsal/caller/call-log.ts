@@ -12,6 +12,8 @@ export interface CallLog {
   answered(codec: string): void;
   /** `text`: what was understood of an utterance heard. */
   spoke(event: ConversationEvent, text?: string): void;
+  /** An utterance was heard, of which `spoke` tells when it is understood. */
+  hearing(event: Extract<ConversationEvent, { type: 'heard' }>): void;
   pressed(digit: string): void;
   /** The first of `ended` and `failed` counts; later ones change nothing. */
   ended(by: 'caller' | 'agent'): void;
@@ -100,6 +102,9 @@ export function createCallLog(
         default:
           event satisfies never;
       }
+    },
+    hearing(event) {
+      emit({ type: 'hearing', at: since(event.at) });
     },
     pressed(digit) {
       emit({ type: 'pressed', at: since(performance.now()), digit });

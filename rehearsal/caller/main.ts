@@ -1,4 +1,5 @@
 import { reachableHost } from '../../config/addresses.ts';
+import { ConfigError } from '../../config/config-error.ts';
 import type { Config } from '../../config/config.ts';
 import { loadConfig } from '../../config/load-config.ts';
 import { localApiKey } from '../../config/local-api-key.ts';
@@ -7,17 +8,19 @@ import { readCallArguments, USAGE } from './arguments.ts';
 import type { CallArguments } from './arguments.ts';
 import { findCallRecord } from './call-record.ts';
 import { openEar } from './ear.ts';
+import { inOrder } from './in-order.ts';
 import { describeRecord, narrate, summarise } from './narrate.ts';
 import { placeCall } from './place-call.ts';
 
 /* oxlint-disable no-console -- a command that talks to a person */
 
-/** The local stack's; undefined when it cannot be read, which calls elsewhere do not mind. */
-function localConfig(): Config | undefined {
+/** The local stack's, or why there is none, which calls elsewhere do not mind. */
+function localConfig(): Config | ConfigError {
   try {
     return loadConfig({ env: process.env, cwd: process.cwd() });
-  } catch {
-    return undefined;
+  } catch (error) {
+    if (error instanceof ConfigError) return error;
+    throw error;
   }
 }
 
@@ -45,10 +48,10 @@ async function call(options: CallArguments, config: Config | undefined): Promise
       voice: (text) => voice.speak(text, { speaker: 'caller', sampleRate: 8_000 }),
       recognise: (samples) => ear.understand(samples),
       signal: abort.signal,
-      onEvent(event) {
+      onEvent: inOrder((event) => {
         const line = options.json ? JSON.stringify(event) : narrate(event);
         if (line !== undefined) console.log(line);
-      },
+      }),
     });
     const apiKey = config && apiKeyOf(config);
     const record = apiKey
@@ -57,7 +60,10 @@ async function call(options: CallArguments, config: Config | undefined): Promise
     if (options.json) {
       console.log(JSON.stringify({ type: 'result', ...result, record }));
     } else {
-      console.log(summarise(result));
+      const figures = summarise(result);
+      if (figures !== '') console.log(figures);
+      else if (options.isLocal)
+        console.log('`npm start` in another terminal is what answers there.');
       if (options.record !== undefined) console.log(`recording            ${options.record}`);
       if (record) console.log(describeRecord(record));
     }
@@ -68,9 +74,11 @@ async function call(options: CallArguments, config: Config | undefined): Promise
 }
 
 try {
-  const config = localConfig();
+  const found = localConfig();
+  const config = found instanceof ConfigError ? undefined : found;
   const host = reachableHost(config?.sip.host ?? '127.0.0.1');
   const options = readCallArguments(process.argv.slice(2), `${host}:${config?.sip.port ?? 5060}`);
+  if (options.isLocal && found instanceof ConfigError) console.error(found.message);
   if (options.help) console.log(USAGE);
   else process.exitCode = (await call(options, config)) ? 0 : 1;
 } catch (error) {

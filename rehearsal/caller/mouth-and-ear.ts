@@ -62,6 +62,7 @@ export function startMouthAndEar(options: MouthAndEarOptions): MouthAndEar {
       log.spoke(event);
       return;
     }
+    log.hearing(event);
     const understanding = recognise(concatenate(spoken.map(({ samples }) => samples)))
       .catch(() => undefined)
       .then((text) => {

@@ -21,7 +21,7 @@ export function narrate(event: CallEvent): string | undefined {
         ? undefined
         : `${at}        … answered after ${ms(event.latencyMs)}`;
     case 'heard':
-      return `${at}agent:  ${event.text ?? `(speech ${event.seconds.toFixed(1)} s)`}`;
+      return `${at}agent:  ${event.text ?? `(${event.seconds.toFixed(1)} s of speech that is not in the phrase book)`}`;
     case 'interrupted':
       return `${at}        … the agent fell silent ${ms(event.stopMs)} after the interruption began`;
     case 'missed':
@@ -29,25 +29,31 @@ export function narrate(event: CallEvent): string | undefined {
     case 'ended':
       return `${at}${event.by} hung up`;
     case 'failed':
-      return `${at}the call failed: ${event.code || ''} ${event.reason}`;
+      return `${at}the call failed: ${event.code ? `${event.code} ` : ''}${event.reason}`;
     case 'said':
+    case 'hearing':
       return undefined;
     default:
       return event satisfies never;
   }
 }
 
-/** The figures of a call in a few lines. */
+/** The figures of a call in a few lines; none where no SIP came back, `narrate` has said why. */
 export function summarise(result: CallResult): string {
+  if (result.outcome === 'unreachable') return '';
+  const outcome = [
+    '',
+    `outcome              ${result.outcome} (${result.code || 'no SIP answer'} ${result.reason})`,
+    `INVITE to final      ${ms(result.finalStatusMs)}`,
+  ];
+  if (result.outcome === 'refused' || result.outcome === 'unanswered') return outcome.join('\n');
   const latencies = result.turns
     .map((turn) => turn.latencyMs)
     .filter((latency) => latency !== undefined)
     .sort((a, b) => a - b);
   const median = latencies[Math.floor((latencies.length - 1) / 2)];
   return [
-    '',
-    `outcome              ${result.outcome} (${result.code || 'no SIP answer'} ${result.reason})`,
-    `INVITE to final      ${ms(result.finalStatusMs)}`,
+    ...outcome,
     `answer to speech     ${ms(result.firstAudioMs)}`,
     `voice to voice       ${ms(median)} median of ${latencies.length} of ${result.turns.length} turns`,
     `RTP                  ${result.rtp.sent} sent, ${result.rtp.received} received, ` +
