@@ -21,7 +21,8 @@ export async function installPackages(root, log) {
       log(`installing packages: ${Math.round((Date.now() - started) / 1000)} s`);
     }, 10_000);
     try {
-      await npm(root, ['ci', '--no-audit', '--no-fund', '--loglevel=error']);
+      // Node 24 and the emulators are among them, also where NODE_ENV or npm's `omit` leaves such out.
+      await npm(root, ['ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error']);
     } finally {
       clearInterval(timer);
     }
