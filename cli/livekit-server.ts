@@ -1,11 +1,11 @@
 import { execFile, spawn } from 'node:child_process';
 import { constants } from 'node:fs';
 import { access, mkdtemp, rename, rm } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { makeFolder } from '../config/make-folder.ts';
 import { withFileLock } from './file-lock.mjs';
+import { isTrusted, livekitCache, share } from './livekit-cache.ts';
 
 /** What the project is tested with. */
 const LIVEKIT_VERSION = '1.11.0';
@@ -23,19 +23,16 @@ export interface LivekitServer {
   readonly source: 'path' | 'cache' | 'built' | 'docker';
 }
 
-function cachePath(env: NodeJS.ProcessEnv): string {
-  const cache = env['XDG_CACHE_HOME'] || join(homedir(), '.cache');
-  return join(cache, 'trunkline', `livekit-server-v${LIVEKIT_VERSION}`);
-}
-
 /**
- * On PATH, else in the cache, else built with Go (once, some minutes), else by Docker.
+ * On PATH, else in our cache or root's, else built with Go (once, some minutes), else by Docker.
  * @param log progress, one short line at a time
+ * @param cache default: this user's
  * @throws one sentence that says how to get it
  */
 export async function findLivekitServer(
   env: NodeJS.ProcessEnv,
   log: (line: string) => void,
+  cache = livekitCache(env, `livekit-server-v${LIVEKIT_VERSION}`),
 ): Promise<LivekitServer> {
   const onPath = await which('livekit-server', env);
   if (onPath) {
@@ -45,13 +42,19 @@ export async function findLivekitServer(
       `livekit-server on PATH is ${version ?? 'of unknown version'}; v${LIVEKIT_VERSION} is used instead`,
     );
   }
-  const cached = cachePath(env);
-  if (await versionOf(cached)) return { command: cached, args: [], source: 'cache' };
+  for (const path of [cache.own, cache.shared]) {
+    if (!(await isCached(path, log))) continue;
+    if (path === cache.own && !(await isExecutable(cache.shared))) await share(cache);
+    return { command: path, args: [], source: 'cache' };
+  }
 
   const go = await which('go', env);
   if (go) {
-    const why = await build(go, cached, env, log);
-    if (!why) return { command: cached, args: [], source: 'built' };
+    const why = await build(go, cache.own, env, log);
+    if (!why) {
+      await share(cache);
+      return { command: cache.own, args: [], source: 'built' };
+    }
     log(`livekit-server could not be built: ${why}`);
   }
   if (await dockerAnswers(env)) {
@@ -112,6 +115,13 @@ function isUsable(version: string): boolean {
   return major === 1 && minor !== undefined && minor >= 9;
 }
 
+/** Whether it is there and runs. What others can change is not even tried. */
+async function isCached(path: string, log: (line: string) => void): Promise<boolean> {
+  const trusted = await isTrusted(path).catch(() => undefined);
+  if (trusted === false) log(`${path} is not used: others than root and you can change it`);
+  return trusted === true && (await versionOf(path)) !== undefined;
+}
+
 /** Resolves with the reason where it failed. */
 async function build(
   go: string,
@@ -120,9 +130,12 @@ async function build(
   log: (line: string) => void,
 ): Promise<string | undefined> {
   makeFolder(dirname(target));
+  if (!(await isTrusted(dirname(target)))) {
+    return `others than root and you can change what is in ${dirname(target)}`;
+  }
   return withFileLock(`${target}.lock`, log, async () => {
     // Another start may have built it while we waited for the lock.
-    if (await versionOf(target)) return undefined;
+    if (await isCached(target, log)) return undefined;
     const folder = await mkdtemp(`${target}.build-`);
     try {
       log(`building livekit-server v${LIVEKIT_VERSION} with Go (once, some minutes) …`);
