@@ -355,7 +355,7 @@ describe('reports', () => {
       type: 'leg.ended',
       data: { endedBy: 'system', endReason: 'no_agent', sipCode: 486 },
     };
-    const odd = { ...good, type: 'leg.exploded' };
+    const odd = { ...good, id: '01HZZZZZZZZZZZZZZZZZZZZZZ0', type: 'leg.exploded' };
     const long = { ...good, call: { sipCallId: 'SCL_1'.repeat(1_000) } };
     const answer = await post(token, { reports: [odd, long, good, good] });
     const rejected = [{ index: 0 }, { index: 1 }];
@@ -365,6 +365,14 @@ describe('reports', () => {
       { state: 'failed', endReason: 'no_agent', sipCode: 486, endedAt: '2026-11-21T01:00:00.000Z' },
     ]);
     expect((await post(token, { reports: [] })).status).toBe(400);
+    // What is not understood is kept, and can be seen.
+    const setAside = (await get('/v1/set-aside')).body as { data: unknown[] };
+    expect(setAside.data).toMatchObject([
+      { id: odd.id, form: 'report', reason: expect.stringContaining('type invalid_union') },
+      { id: good.id, form: 'report', reason: expect.stringContaining('call.sipCallId too_big') },
+    ]);
+    const metrics = await (await fetch(`${url}/metrics`)).text();
+    expect(metrics).toContain('trunkline_events_set_aside 2');
   });
 });
 

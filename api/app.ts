@@ -14,6 +14,7 @@ import { deliveriesRoutes } from './deliveries-routes.ts';
 import { endpointsRoutes } from './endpoints-routes.ts';
 import { erasuresRoutes } from './erasures-routes.ts';
 import { EventFeed } from './event-feed.ts';
+import { setAsideRoutes } from './set-aside-routes.ts';
 import { STREAM_LIMITS, eventsRoute } from './events-route.ts';
 import type { StreamLimits } from './events-route.ts';
 import { idempotent } from './idempotency.ts';
@@ -145,5 +146,6 @@ function v1({ config, ledger, log, ...deps }: AppDeps, metrics: Metrics) {
     await api.register(deliveriesRoutes({ outbox: ledger.outbox }));
     await api.register(keysRoutes({ keys: ledger.apiKeys }));
     await api.register(erasuresRoutes({ config, ledger }));
+    await api.register(setAsideRoutes({ ledger }));
   };
 }

@@ -9,6 +9,7 @@ import { startDeliverer } from '../webhooks/out/start-deliverer.ts';
 import { repeat } from '../webhooks/repeat.ts';
 import { sealSettled } from '../webhooks/seal.ts';
 import { SipSetupWatch } from '../webhooks/sip-setup.ts';
+import { translator } from '../webhooks/translate.ts';
 import { watchCalls } from '../webhooks/watch-calls.ts';
 import { ensureApiKey } from './api-keys.ts';
 import { createApp } from './app.ts';
@@ -20,6 +21,8 @@ import { sweepOld } from './retention.ts';
 
 const SEAL_EVERY_MS = 1_000;
 const LOOK_AT_SIP_EVERY_MS = 30_000;
+/** What was set aside is looked at, ms. */
+const RETRY_EVERY_MS = 1_000;
 const FORGET_EVERY_MS = 3_600_000;
 const SWEEP_EVERY_MS = 24 * 3_600_000;
 /** Requests under way at the end get this long, ms. */
@@ -35,7 +38,7 @@ const store = config.databaseUrl
   ? await openPostgresLedger(config.databaseUrl, numbers)
   : await openSqliteLedger(join(config.dataDir, 'trunkline.sqlite'), numbers);
 const metrics = createMetrics(store);
-const metered = meterLedger(store, metrics);
+const metered = meterLedger(store, metrics, log);
 const livekit = createLiveKitRooms(config.livekit);
 const watch = watchCalls({
   ledger: metered,
@@ -76,6 +79,14 @@ const tasks = [
     log,
   ),
   repeat(() => sipSetup.look(), LOOK_AT_SIP_EVERY_MS, log),
+  repeat(
+    async () => {
+      const recorded = await ledger.setAside.retry(new Date(), translator(numberPlan(config)));
+      if (recorded > 0) log.info({ events: recorded }, 'events that were set aside are recorded');
+    },
+    RETRY_EVERY_MS,
+    log,
+  ),
   repeat(() => sweepOld({ ...config, ledger, log }, new Date()), SWEEP_EVERY_MS, log),
 ];
 

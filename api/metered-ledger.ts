@@ -1,3 +1,4 @@
+import type { Logger } from 'pino';
 import type { Ledger } from '../calls/ledger.ts';
 
 export interface LedgerMetrics {
@@ -6,8 +7,12 @@ export interface LedgerMetrics {
   countDelivery(verdict: string): void;
 }
 
-/** The ledger, and how long it takes, what it seals, and what becomes of deliveries. */
-export function meterLedger(ledger: Ledger, metrics: LedgerMetrics): Ledger {
+/** The ledger, and how long it takes, what it seals or sets aside, and what becomes of deliveries. */
+export function meterLedger(
+  ledger: Ledger,
+  metrics: LedgerMetrics,
+  log: Pick<Logger, 'error'>,
+): Ledger {
   async function timed<T>(operation: string, work: () => Promise<T>): Promise<T> {
     const start = performance.now();
     const observe = (ok: boolean) =>
@@ -25,7 +30,17 @@ export function meterLedger(ledger: Ledger, metrics: LedgerMetrics): Ledger {
 
   return {
     ...ledger,
-    record: (events) => timed('record', () => ledger.record(events)),
+    async record(events) {
+      const recorded = await timed('record', () => ledger.record(events));
+      for (const [index, { eventId, outcome, reason }] of recorded.entries()) {
+        if (outcome !== 'set_aside') continue;
+        log.error(
+          { eventId, type: events[index]?.type, reason },
+          'event could not be recorded and is set aside',
+        );
+      }
+      return recorded;
+    },
     call: (id) => timed('call', () => ledger.call(id)),
     calls: (query) => timed('calls', () => ledger.calls(query)),
     async seal(callIds, at) {

@@ -23,7 +23,9 @@ export interface Metrics extends WatchMetrics, LedgerMetrics {
 }
 
 /** What Prometheus reads at `/metrics`. */
-export function createMetrics(ledger: Pick<Ledger, 'countOpen'>): Metrics {
+export function createMetrics(
+  ledger: Pick<Ledger, 'countOpen'> & { readonly setAside: Pick<Ledger['setAside'], 'count'> },
+): Metrics {
   const registry = new Registry();
   const webhooks = new Counter({
     name: 'trunkline_webhook_events_total',
@@ -87,6 +89,16 @@ export function createMetrics(ledger: Pick<Ledger, 'countOpen'>): Metrics {
     help: 'Calls whose record was sealed by this process, by final state and end reason',
     labelNames: ['state', 'end_reason'],
     registers: [registry],
+  });
+  const setAside = new Gauge({
+    name: 'trunkline_events_set_aside',
+    help: 'Events that could not be recorded and are tried again; see GET /v1/set-aside',
+    registers: [registry],
+    async collect() {
+      const count = await ledger.setAside.count().catch(() => undefined);
+      setAside.reset();
+      if (count !== undefined) setAside.set(count);
+    },
   });
   const deliveries = new Counter({
     name: 'trunkline_delivery_attempts_total',

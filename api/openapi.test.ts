@@ -58,6 +58,7 @@ test('has every route', () => {
       'GET /v1/deliveries/{id}',
       'POST /v1/deliveries/{id}/retry',
       'POST /v1/erasures',
+      'GET /v1/set-aside',
     ].sort(),
   );
 });

@@ -1,12 +1,13 @@
 import type { FastifyPluginAsync } from 'fastify';
+import { ulid } from 'ulid';
 import { z } from 'zod';
 import type { CallEvent } from '../calls/events.ts';
 import type { Ledger } from '../calls/ledger.ts';
 import { verifyReportToken } from '../calls/report-token.ts';
 import type { ReportTokenKey } from '../calls/report-token.ts';
-import { Report } from '../calls/reports.ts';
+import { reasonOf } from '../calls/store-errors.ts';
 import type { NumberPlan } from '../webhooks/from-livekit.ts';
-import { fromReport } from '../webhooks/from-report.ts';
+import { translator } from '../webhooks/translate.ts';
 import { ProblemError } from './problems.ts';
 
 const BODY_LIMIT_BYTES = 2 * 1024 * 1024;
@@ -16,16 +17,17 @@ const Envelope = z.object({ reports: z.array(z.unknown()).min(1).max(500) });
 
 export interface ReportsOptions {
   readonly key: ReportTokenKey;
-  readonly ledger: Pick<Ledger, 'record'>;
+  readonly ledger: Pick<Ledger, 'record' | 'setAside'>;
   readonly plan: NumberPlan;
   readonly onReport?: (type: string, outcome: string) => void;
 }
 
 /**
- * `POST /internal/v1/reports`: 202 when all valid reports are stored, with those that were not
- * valid; 503 when they could not be stored, and should come again.
+ * `POST /internal/v1/reports`: 202 when all reports are stored, with those that could not be read
+ * and were set aside; 503 when they could not be stored, and should come again.
  */
 export function reportsRoute({ key, ledger, plan, onReport }: ReportsOptions): FastifyPluginAsync {
+  const translate = translator(plan);
   return async (app) => {
     app.post(
       '/internal/v1/reports',
@@ -47,13 +49,17 @@ export function reportsRoute({ key, ledger, plan, onReport }: ReportsOptions): F
 
         const events: CallEvent[] = [];
         const rejected: { index: number; problem: string }[] = [];
-        for (const [index, raw] of envelope.data.reports.entries()) {
-          const report = Report.safeParse(raw);
-          if (report.success) events.push(fromReport(report.data, receivedAt, plan));
-          else rejected.push({ index, problem: z.prettifyError(report.error) });
-        }
-        if (rejected.length > 0) request.log.warn({ rejected }, 'reports are not valid');
         try {
+          for (const [index, raw] of envelope.data.reports.entries()) {
+            try {
+              events.push(translate('report', raw, receivedAt));
+            } catch (error) {
+              // A newer worker's, perhaps: then the next version of this service reads it.
+              await ledger.setAside.keep({ id: idOf(raw), form: 'report', body: raw, error });
+              rejected.push({ index, problem: reasonOf(error) });
+              onReport?.('unknown', 'set_aside');
+            }
+          }
           const recorded = await ledger.record(events);
           for (const [index, { outcome }] of recorded.entries()) {
             onReport?.(events[index]?.type ?? '', outcome);
@@ -63,8 +69,15 @@ export function reportsRoute({ key, ledger, plan, onReport }: ReportsOptions): F
           void reply.header('retry-after', 1);
           throw new ProblemError(503, 'The reports could not be stored.', { cause: error });
         }
+        if (rejected.length > 0) request.log.error({ rejected }, 'reports could not be read');
         return reply.status(202).send({ accepted: events.length, rejected });
       },
     );
   };
+}
+
+/** Its own, where it has one that may be one. */
+function idOf(raw: unknown): string {
+  const { id } = Object(raw) as { id?: unknown };
+  return typeof id === 'string' && id.length > 0 && id.length <= 64 ? id : ulid();
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createBatcher } from './batcher.ts';
+import { HELD, createBatcher } from './batcher.ts';
 import { StoreBusyError } from './store-errors.ts';
 
 /** What node:sqlite throws when the disk is full. */
@@ -18,6 +18,56 @@ test('one bad request fails only itself', async () => {
     'no',
     8,
   ]);
+});
+
+test('whatever is wrong with one, the others are taken, and it is not lost', async () => {
+  const bug = new Error('a bug of ours');
+  const failed: [number, unknown][] = [];
+  const batcher = createBatcher<number, number>(
+    async (numbers) => {
+      if (numbers.includes(3)) throw bug;
+      return numbers;
+    },
+    {
+      async instead(number, error) {
+        failed.push([number, error]);
+        return -1;
+      },
+    },
+  );
+  expect(await Promise.all([1, 2, 3, 4].map((number) => batcher.run(number)))).toEqual([
+    1, 2, -1, 4,
+  ]);
+  expect(failed).toEqual([[3, bug]]);
+});
+
+test('a store that goes away while they are tried one by one is not asked for each', async () => {
+  let asked = 0;
+  const batcher = createBatcher<number, number>(async (numbers) => {
+    asked += 1;
+    throw numbers.length > 1 ? bad() : full();
+  });
+  const waiting = await Promise.allSettled([1, 2, 3, 4].map((number) => batcher.run(number)));
+  expect(waiting.every(({ status }) => status === 'rejected')).toBe(true);
+  expect(asked).toBe(2);
+});
+
+test('one that somebody holds comes again with later ones, and holds up none', async () => {
+  const held = new Set([2]);
+  const batcher = createBatcher<number, number>(async (numbers) =>
+    numbers.map((number) => (held.has(number) ? HELD : number)),
+  );
+  const two = batcher.run(2);
+  expect(await Promise.all([1, 3].map((number) => batcher.run(number)))).toEqual([1, 3]);
+  held.clear();
+  expect(await two).toBe(2);
+});
+
+test('one that is held for long is dealt with otherwise', async () => {
+  const batcher = createBatcher<number, number>(async (numbers) => numbers.map(() => HELD), {
+    instead: async () => -1,
+  });
+  expect(await batcher.run(1)).toBe(-1);
 });
 
 test('a store that is away is asked once, and all who wait are told', async () => {

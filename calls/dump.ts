@@ -20,6 +20,7 @@ export const DUMPED_TABLES = {
   api_keys: ['id'],
   idempotency: ['key'],
   erasures: ['id'],
+  set_aside: ['id'],
 } as const;
 type Table = keyof typeof DUMPED_TABLES;
 const TABLES = Object.keys(DUMPED_TABLES) as Table[];

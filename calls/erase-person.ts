@@ -4,12 +4,16 @@ import { ulid } from 'ulid';
 import type { Call } from './call.ts';
 import { hashNumber } from './erased-numbers.ts';
 import type { NumberRules } from './erased-numbers.ts';
+import { idKeys } from './event-keys.ts';
+import type { CallEvent } from './events.ts';
 import type { Mask } from './redact.ts';
-import { isNumber, maskOf, withoutNumbers, withoutPerson } from './redact.ts';
+import { blankOf, isNumber, maskOf, withoutNumbers, withoutPerson } from './redact.ts';
+import type { Correlation } from './reports.ts';
 import type { WriteLocks } from './row-locks.ts';
 import type { EventRow, LedgerSchema } from './schema.ts';
 import { callOf } from './unit-of-work/call-rows.ts';
 import { eventOf, roomNameOf } from './unit-of-work/events.ts';
+import { UnitOfWork } from './unit-of-work/unit-of-work.ts';
 
 type Db = Kysely<LedgerSchema>;
 
@@ -74,7 +78,7 @@ export async function erasePerson(
   let publicEvents = 0;
   for await (const { id } of rowsNaming(db, 'calls', 'record', number)) {
     const erased = await db.transaction().execute(async (tx) => {
-      await locks.forCalls(tx, [id]);
+      await locks.forCall(tx, id);
       const row = await tx.selectFrom('calls').selectAll().where('id', '=', id).executeTakeFirst();
       if (row === undefined) return undefined;
       const call = callOf(row);
@@ -93,6 +97,7 @@ export async function erasePerson(
   events += await maskEvents(db, number, mask);
   publicEvents += await maskPublicEvents(db, number, mask);
   await maskKeys(db, number, mask);
+  await blankSetAside(db, blankOf(number, rules.country));
   return { ...receipt, callIds, events, publicEvents };
 }
 
@@ -242,6 +247,35 @@ async function maskKeys(db: Db, number: string, mask: Mask): Promise<void> {
     if (mask(key) === key) continue;
     await db.deleteFrom('callKeys').where('kind', '=', 'roomName').where('key', '=', key).execute();
   }
+}
+
+/**
+ * What is not recorded yet is known by its blanks when it is. Of what belongs to an erased call
+ * nothing waits.
+ */
+async function blankSetAside(db: Db, blank: Mask): Promise<void> {
+  for (const { id, body } of await db.selectFrom('setAside').select(['id', 'body']).execute()) {
+    const blanked = withoutNumbers(JSON.parse(body) as unknown, blank);
+    const changed = JSON.stringify(
+      (await isOfErased(db, blanked)) ? withoutPerson(blanked) : blanked,
+    );
+    if (changed === body) continue;
+    await db.updateTable('setAside').set({ body: changed }).where('id', '=', id).execute();
+  }
+}
+
+/** @param body an event, or a report, which names its call likewise */
+async function isOfErased(db: Db, body: unknown): Promise<boolean> {
+  const { correlation: ids, call } = Object(body) as {
+    correlation?: Correlation;
+    call?: Correlation;
+  };
+  const correlation = ids ?? call;
+  if (correlation === undefined) return false;
+  const unit = new UnitOfWork(db);
+  const keys = await unit.keys.find(idKeys({ correlation } as CallEvent));
+  const calls = await unit.calls.find(keys.map(({ callId }) => callId));
+  return [...calls.values()].some(({ erasedAt }) => erasedAt !== null);
 }
 
 /** The rows that may name the number, in portions, so that nobody waits for one long statement. */

@@ -5,6 +5,7 @@ import type { IdempotencyStore } from './idempotency-store.ts';
 import type { Outbox } from './outbox.ts';
 import type { PublicEvent } from './public-events.ts';
 import type { Removal } from './removal.ts';
+import type { SetAside } from './set-aside.ts';
 
 /** Every event ever heard of, and the calls that they make. One contract suite on each store. */
 export interface Ledger {
@@ -12,9 +13,11 @@ export interface Ledger {
   readonly idempotency: IdempotencyStore;
   readonly outbox: Outbox;
   readonly removal: Removal;
+  readonly setAside: SetAside;
   /**
-   * Stores the events and brings their calls up to date; all is on disk when it resolves.
-   * Rejects when the store does not take them: then none of these is stored.
+   * Stores the events and brings their calls up to date; all is on disk when it resolves, also
+   * what had to be set aside. Rejects when the store is away: then some of these may be stored, and
+   * all may come again.
    */
   record(events: readonly CallEvent[]): Promise<readonly Recorded[]>;
   /** By its id, or by one that it had while it seemed to be several calls. */
@@ -27,7 +30,10 @@ export interface Ledger {
   openCalls(): Promise<readonly OpenCall[]>;
   /** Rooms that events since then name and no call is known for. */
   unassignedRooms(since: string): Promise<readonly UnassignedRoom[]>;
-  /** Makes the records final; but not of calls that are not over. Those that were not final yet. */
+  /**
+   * Makes the records final; but not of calls that are not over, or that somebody holds at this
+   * moment. Those that were not final yet.
+   */
   seal(callIds: readonly string[], at: string): Promise<readonly Call[]>;
   /** What others are told, in the order of the log. */
   publicEvents(query: PublicEventQuery): Promise<readonly PublicEvent[]>;
@@ -51,6 +57,8 @@ export interface Recorded {
   readonly eventId: string;
   readonly outcome: Outcome;
   readonly callId?: string;
+  /** Why it was set aside. */
+  readonly reason?: string;
 }
 
 /**
@@ -58,8 +66,9 @@ export interface Recorded {
  * - `duplicate`: known by its id, not stored again
  * - `late`: its call is sealed; kept on the timeline
  * - `unassigned`: kept until its call is known
+ * - `set_aside`: it could not be recorded now, and is tried again
  */
-type Outcome = 'applied' | 'no_effect' | 'duplicate' | 'late' | 'unassigned';
+type Outcome = 'applied' | 'no_effect' | 'duplicate' | 'late' | 'unassigned' | 'set_aside';
 
 export interface PageQuery {
   /** 1 to 1000. */

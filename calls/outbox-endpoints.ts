@@ -78,13 +78,12 @@ export function createEndpointStore(
       return get(id);
     },
 
-    delete: (id) =>
-      publish(async (tx) => {
+    async delete(id) {
+      const isDeleted = await publish(async (tx) => {
         const { numDeletedRows } = await tx
           .deleteFrom('endpoints')
           .where('id', '=', id)
           .executeTakeFirst();
-        await tx.deleteFrom('streams').where('endpointId', '=', id).execute();
         await tx
           .updateTable('deliveries')
           .set({ state: 'dead', finishedAt: new Date().toISOString() })
@@ -92,7 +91,11 @@ export function createEndpointStore(
           .where('state', '=', 'pending')
           .execute();
         return numDeletedRows > 0n;
-      }),
+      });
+      // Afterwards: who publishes holds streams and waits for its turn to.
+      await db.deleteFrom('streams').where('endpointId', '=', id).execute();
+      return isDeleted;
+    },
 
     async rotate(id, oldUntil) {
       const secret = newSecret();

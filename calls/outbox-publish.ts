@@ -88,7 +88,11 @@ export async function publishChanges(
     }
   }
   if (rows.length === 0) return 0;
-  await lock?.(tx);
+  if (lock !== undefined) {
+    // Before, so that nobody waits for us while we wait for somebody who is sending.
+    await waitForStreams(tx, [...changes.calls.keys()]);
+    await lock(tx);
+  }
   await insertEvents(tx, rows);
   return rows.length;
 }
@@ -100,6 +104,20 @@ function factsAbout(callId: string, changes: CallChanges, before: Told | undefin
   if (call !== undefined) return [...factsOf(call, changes.events.get(callId)), ...late];
   // Of a call that came to nothing only those are told who have heard of it.
   return before === undefined ? [] : [withdrawn(changes.heirs.get(callId))];
+}
+
+/** Holds the streams that there are; all in one order. */
+async function waitForStreams(tx: Db, streams: readonly string[]): Promise<void> {
+  for (const some of valueLists(streams)) {
+    await tx
+      .selectFrom('streams')
+      .select('stream')
+      .where('stream', 'in', some)
+      .orderBy('stream')
+      .orderBy('endpointId')
+      .forUpdate()
+      .execute();
+  }
 }
 
 function withdrawn(partOf: string | undefined): Fact {

@@ -1,6 +1,7 @@
 import { CamelCasePlugin, Kysely, PostgresDialect, sql } from 'kysely';
 import type { PostgresPool } from 'kysely';
 import { Client, Pool } from 'pg';
+import type { PoolConfig } from 'pg';
 import type { NumberRules } from './erased-numbers.ts';
 import type { Ledger } from './ledger.ts';
 import { migrate } from './migrations/index.ts';
@@ -9,11 +10,24 @@ import type { LedgerSchema } from './schema.ts';
 import { createSqlLedger } from './sql-ledger.ts';
 
 const MAX_CONNECTIONS = 10;
+/** Of them for recording: for what comes, for sealing, and for what is tried again. */
+const RECORDING_CONNECTIONS = 3;
 /** Texts of statements that are prepared: more than there are, see `lists.ts`. */
 const MAX_STATEMENTS = 500;
 const CONNECT_TIMEOUT_MS = 5_000;
-/** A server that does not answer is as good as away. */
-const QUERY_TIMEOUT_MS = 10_000;
+/**
+ * What the server itself ends, so that a process that hangs, or a row that somebody has locked,
+ * holds up nobody for longer: LiveKit waits for some seconds.
+ */
+const SERVER_TIMEOUTS = {
+  /** Rows that are waited for at all are held for moments. */
+  lock_timeout: 2_000,
+  statement_timeout: 5_000,
+  /** Its locks go with a transaction whose process is gone or stopped. */
+  idle_in_transaction_session_timeout: 5_000,
+  /** A server that does not answer is as good as away. */
+  query_timeout: 10_000,
+} as const;
 /** A lock's number is all that identifies it; this one is "tell" in ASCII. */
 const PUBLISH_LOCK = 0x74656c6cn;
 
@@ -25,7 +39,11 @@ const PUBLISH_LOCK = 0x74656c6cn;
  * @param numbers without them nobody can be erased
  */
 export async function openPostgresLedger(url: string, numbers?: NumberRules): Promise<Ledger> {
-  return createSqlLedger(await connectPostgres(url), {
+  const migrating = await connectPostgres(url);
+  await migrating.destroy();
+  const open = (max: number) => kyselyOn(url, { max, ...SERVER_TIMEOUTS });
+  return createSqlLedger(open(MAX_CONNECTIONS - RECORDING_CONNECTIONS), {
+    recordDb: open(RECORDING_CONNECTIONS),
     locks: postgresLocks,
     numbers,
     afterRemoval: () => vacuum(url),
@@ -49,23 +67,12 @@ async function vacuum(url: string): Promise<void> {
   }
 }
 
-/** As `openPostgresLedger`, without what makes a ledger of it. The caller's to destroy. */
+/**
+ * The database, brought up to date, for whoever takes their time: nothing is cut short. The
+ * caller's to destroy.
+ */
 export async function connectPostgres(url: string): Promise<Kysely<LedgerSchema>> {
-  const pool = new Pool({
-    connectionString: url,
-    max: MAX_CONNECTIONS,
-    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-    query_timeout: QUERY_TIMEOUT_MS,
-    keepAlive: true,
-  });
-  // A connection that breaks is replaced by the pool; the next query says if not. The pool listens
-  // to its idle ones only: one that breaks between two queries would end the process.
-  pool.on('error', () => undefined);
-  pool.on('connect', (client) => client.on('error', () => undefined));
-  const db = new Kysely<LedgerSchema>({
-    dialect: new PostgresDialect({ pool: prepared(pool) }),
-    plugins: [new CamelCasePlugin()],
-  });
+  const db = kyselyOn(url, { max: 1 });
   try {
     await migrate(db, 'postgres');
   } catch (error) {
@@ -73,6 +80,23 @@ export async function connectPostgres(url: string): Promise<Kysely<LedgerSchema>
     throw error;
   }
   return db;
+}
+
+function kyselyOn(url: string, options: PoolConfig): Kysely<LedgerSchema> {
+  const pool = new Pool({
+    connectionString: url,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    keepAlive: true,
+    ...options,
+  });
+  // A connection that breaks is replaced by the pool; the next query says if not. The pool listens
+  // to its idle ones only: one that breaks between two queries would end the process.
+  pool.on('error', () => undefined);
+  pool.on('connect', (client) => client.on('error', () => undefined));
+  return new Kysely<LedgerSchema>({
+    dialect: new PostgresDialect({ pool: prepared(pool) }),
+    plugins: [new CamelCasePlugin()],
+  });
 }
 
 /**

@@ -21,6 +21,7 @@ const STRUCTURE = new Set([
   'missing',
   'sid',
   'job',
+  'partOf',
   'foldedTo',
   'type',
   'source',

@@ -115,6 +115,7 @@ export function createRemoval(db: Db, { locks, numbers, afterRemoval }: RemovalO
           .where('callId', 'is', null)
           .where('receivedAt', '<', eventsBefore)
           .execute();
+        await db.deleteFrom('setAside').where('receivedAt', '<', eventsBefore).execute();
         await removeStrayPublicEvents(db, eventsBefore);
       }
       await afterRemoval();

@@ -10,6 +10,7 @@ export interface LedgerSchema extends OutboxSchema {
   events: EventTable;
   apiKeys: ApiKeyTable;
   idempotency: IdempotencyTable;
+  setAside: SetAsideTable;
   probes: ProbeTable;
   erasures: ErasureTable;
 }
@@ -90,6 +91,19 @@ interface IdempotencyTable {
   answer: string | null;
 }
 
+/** See `set-aside.ts`. */
+interface SetAsideTable {
+  /** The event's. */
+  id: string;
+  form: 'event' | 'report' | 'webhook';
+  /** JSON. */
+  body: string;
+  reason: string;
+  receivedAt: string;
+  attempts: number;
+  nextAt: string;
+}
+
 /** One row, written to see whether one can. */
 interface ProbeTable {
   id: number;
@@ -108,6 +122,7 @@ interface ErasureTable {
 
 export type CallRow = Selectable<CallTable>;
 export type NewCallRow = Insertable<CallTable>;
+export type SetAsideRow = Selectable<SetAsideTable>;
 export type CallKey = Insertable<CallKeyTable>;
 export type Key = Omit<CallKey, 'callId'>;
 export type EventRow = Selectable<EventTable>;

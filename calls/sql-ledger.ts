@@ -1,38 +1,31 @@
 import { randomBytes } from 'node:crypto';
 import type { Kysely } from 'kysely';
 import { createApiKeyStore } from './api-key-store.ts';
-import { createBatcher } from './batcher.ts';
 import type { Call } from './call.ts';
 import { isFinal } from './call.ts';
-import { eraseCall } from './erase-person.ts';
-import type { Arrived, NumberRules } from './erased-numbers.ts';
-import { eraseArriving } from './erased-numbers.ts';
-import type { CallEvent } from './events.ts';
+import type { NumberRules } from './erased-numbers.ts';
 import { createIdempotencyStore } from './idempotency-store.ts';
-import type { Ledger, Recorded, StoredEvent } from './ledger.ts';
-import type { CallChanges } from './outbox-publish.ts';
+import type { Ledger, StoredEvent } from './ledger.ts';
 import { createOutbox } from './create-outbox.ts';
-import { createCallChanges, publicEventOf, publishChanges } from './outbox-publish.ts';
+import { publicEventOf } from './outbox-publish.ts';
 import { pageOf } from './page.ts';
-import { readFor, recordEvent } from './record-event.ts';
+import { createRecorder } from './recorder.ts';
 import { createRemoval } from './removal.ts';
 import type { WriteLocks } from './row-locks.ts';
-import { TooFewLocks, noLocks } from './row-locks.ts';
-import type { EventRow, Key, LedgerSchema } from './schema.ts';
+import { noLocks } from './row-locks.ts';
+import type { EventRow, LedgerSchema } from './schema.ts';
 import { sealed } from './state.ts';
-import { isConflict } from './store-errors.ts';
 import { callOf } from './unit-of-work/call-rows.ts';
 import { eventOf } from './unit-of-work/events.ts';
-import { UnitOfWork } from './unit-of-work/unit-of-work.ts';
 
 type Db = Kysely<LedgerSchema>;
 
 /** More than an event takes with all its indexes: a probe must not fit where events do not. */
 const PROBE_BYTES = 64 * 1024;
-/** A transaction that others got in the way of is begun anew so often. */
-const MAX_ATTEMPTS = 20;
 
 export interface SqlLedgerOptions {
+  /** Connections for recording alone. */
+  readonly recordDb?: Db;
   /** For a database that several processes write to. */
   readonly locks?: WriteLocks;
   /** See `publishChanges`. */
@@ -46,6 +39,7 @@ export interface SqlLedgerOptions {
 export function createSqlLedger(
   db: Db,
   {
+    recordDb = db,
     locks = noLocks,
     publishLock,
     numbers,
@@ -53,23 +47,7 @@ export function createSqlLedger(
   }: SqlLedgerOptions = {},
 ): Ledger {
   const listeners = new Set<() => void>();
-
-  async function write<T>(
-    work: (unit: UnitOfWork, changes: CallChanges) => Promise<T>,
-  ): Promise<T> {
-    let published = 0;
-    const result = await db.transaction().execute(async (tx) => {
-      const changes = createCallChanges();
-      const unit = new UnitOfWork(tx, changes);
-      const done = await work(unit, changes);
-      await unit.flush();
-      published = await publishChanges(tx, changes, publishLock);
-      for (const id of unit.erased) await eraseCall(tx, id, new Date().toISOString());
-      return done;
-    });
-    if (published > 0) notify();
-    return result;
-  }
+  const recorder = createRecorder(recordDb, { locks, publishLock, numbers, onPublished: notify });
 
   function notify(): void {
     for (const listener of listeners) listener();
@@ -84,39 +62,20 @@ export function createSqlLedger(
     return result;
   }
 
-  async function arriving(tx: Db, events: readonly CallEvent[]) {
-    if (numbers !== undefined) return eraseArriving(tx, events, numbers);
-    return (event: CallEvent): Arrived => ({ event, isTheirs: false });
-  }
-
-  async function store(requests: readonly (readonly CallEvent[])[]): Promise<Recorded[][]> {
-    let more: readonly Key[] = [];
-    for (let attempt = 1; ; attempt += 1) {
-      try {
-        return await write(async (unit, changes) => {
-          await locks.forEvents(unit, requests.flat(), more);
-          const arrive = await arriving(unit.db, requests.flat());
-          const arrived = requests.map((events) => events.map(arrive));
-          const events = arrived.flat().map(({ event }) => event);
-          await readFor(unit, events);
-          const results: Recorded[][] = [];
-          for (const some of arrived) {
-            const recorded: Recorded[] = [];
-            for (const one of some) recorded.push(await recordArrived(unit, changes, one));
-            results.push(recorded);
-          }
-          return results;
-        });
-      } catch (error) {
-        if (attempt === MAX_ATTEMPTS) throw error;
-        if (error instanceof TooFewLocks) more = error.keys;
-        else if (!isConflict(error)) throw error;
+  async function seal(callIds: readonly string[], at: string): Promise<readonly Call[]> {
+    const ids = [...new Set(callIds)].sort();
+    return recorder.write(async (unit) => {
+      const free = await locks.forFreeCalls(unit.db, ids);
+      const done: Call[] = [];
+      for (const { call, sealedAt, touchedAt } of (await unit.calls.find(free)).values()) {
+        if (sealedAt !== null || !isFinal(call.state)) continue;
+        const final = sealed(call, at);
+        unit.save(final, touchedAt);
+        done.push(final);
       }
-    }
+      return done;
+    });
   }
-
-  // A commit waits for the disk: events that arrive meanwhile share the next one.
-  const batcher = createBatcher<readonly CallEvent[], readonly Recorded[]>(store);
 
   return {
     apiKeys: createApiKeyStore(db),
@@ -124,7 +83,8 @@ export function createSqlLedger(
     removal: createRemoval(db, { locks, numbers, afterRemoval }),
     outbox: createOutbox(db, { rowLocks: publishLock !== undefined, publish }),
 
-    record: (events) => batcher.run(events),
+    setAside: recorder.setAside,
+    record: (events) => recorder.record(events),
 
     async call(id) {
       const find = () => db.selectFrom('calls').select('record');
@@ -201,19 +161,7 @@ export function createSqlLedger(
       }));
     },
 
-    seal: (callIds, at) =>
-      write(async (unit) => {
-        const ids = [...new Set(callIds)].sort();
-        await locks.forCalls(unit.db, ids);
-        const done: Call[] = [];
-        for (const { call, sealedAt, touchedAt } of (await unit.calls.find(ids)).values()) {
-          if (sealedAt !== null || !isFinal(call.state)) continue;
-          const final = sealed(call, at);
-          unit.save(final, touchedAt);
-          done.push(final);
-        }
-        return done;
-      }),
+    seal,
 
     async publicEvents({ limit, after, callId, types }) {
       let query = db.selectFrom('publicEvents').selectAll().orderBy('position').limit(limit);
@@ -268,25 +216,11 @@ export function createSqlLedger(
     },
 
     async close() {
-      await batcher.close();
+      await recorder.close();
+      await recordDb.destroy();
       await db.destroy();
     },
   };
-}
-
-async function recordArrived(
-  unit: UnitOfWork,
-  changes: CallChanges,
-  { event, isTheirs }: Arrived,
-): Promise<Recorded> {
-  const recorded = await recordEvent(unit, event);
-  const { callId, outcome } = recorded;
-  if (callId === undefined) return recorded;
-  if (isTheirs) unit.erased.add(callId);
-  if (outcome === 'applied' || outcome === 'no_effect') {
-    changes.happened(callId, unit.events.stored(event.id) ?? event);
-  }
-  return recorded;
 }
 
 function storedEvent(row: EventRow): StoredEvent {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, onTestFinished, test } from 'vitest';
 import type { CallEvent } from './events.ts';
-import { isAboutTheData, isAway } from './store-errors.ts';
+import { isAway, isHeldUp } from './store-errors.ts';
 import { openSqliteLedger } from './sqlite-ledger.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'full-'));
@@ -54,7 +54,7 @@ test.skipIf(!mounted)(
       }
     }
     expect(error).toBeDefined();
-    expect([isAboutTheData(error), isAway(error)]).toEqual([false, true]);
+    expect([isHeldUp(error), isAway(error)]).toEqual([false, true]);
     await expect(ledger.probe()).rejects.toThrow();
     // It is full for everybody, and says so again and again.
     await expect(ledger.record([event(20_000)])).rejects.toThrow();

@@ -18,30 +18,19 @@ export class ConflictError extends Error {
   }
 }
 
-/** SQLSTATE classes (PostgreSQL, appendix A): data, integrity, limits of the program. */
-const DATA_STATES = /^(?:22|23|54)/;
-/** sqlite.org/rescode.html: TOOBIG, CONSTRAINT, MISMATCH, RANGE. */
-const DATA_RESULTS = new Set([18, 19, 20, 25]);
 /** SQLSTATE of a transaction that another one got in the way of. */
 const CONFLICTS = new Set(['40001', '40P01']);
-
-/**
- * Whether the store refused what it was given, or could not read it, rather than being away, full
- * or in trouble: then the same might be taken without the one event that is bad.
- */
-export function isAboutTheData(error: unknown): boolean {
-  if (error instanceof TypeError || error instanceof RangeError || error instanceof SyntaxError) {
-    return true;
-  }
-  const { code, errcode } = Object(error) as { code?: unknown; errcode?: unknown };
-  if (typeof errcode === 'number') return DATA_RESULTS.has(errcode & 0xff);
-  return typeof code === 'string' && code.length === 5 && DATA_STATES.test(code);
-}
+/** SQLSTATE lock_not_available, and query_canceled: the server's `lock_timeout`, `statement_timeout`. */
+const TIMEOUTS = new Set(['55P03', '57014']);
 
 /** Done again, it may succeed at once. */
 export function isConflict(error: unknown): boolean {
-  const { code } = Object(error) as { code?: unknown };
-  return typeof code === 'string' && CONFLICTS.has(code);
+  return CONFLICTS.has(codeOf(error));
+}
+
+/** Somebody holds what it needs, or it takes too long: it alone, not the store. */
+export function isHeldUp(error: unknown): boolean {
+  return isConflict(error) || TIMEOUTS.has(codeOf(error));
 }
 
 /** PostgreSQL, appendix A: connection, resources, operator's intervention, system, conflicts. */
@@ -61,4 +50,34 @@ export function isAway(error: unknown): boolean {
   if (syscall === 'connect') return true;
   if (typeof code === 'string') return AWAY_STATES.test(code) || AWAY_CODES.test(code);
   return typeof message === 'string' && AWAY_WORDS.test(message);
+}
+
+/** The next would fail likewise, whatever it is about. */
+export function isForAll(error: unknown): boolean {
+  return isAway(error) && !isHeldUp(error);
+}
+
+/** What went wrong, and where in our code, without a word of what it was about. */
+export function reasonOf(error: unknown): string {
+  const { name, issues, stack } = Object(error) as {
+    name?: unknown;
+    issues?: readonly { path: readonly PropertyKey[]; code: string }[];
+    stack?: string;
+  };
+  const problems = issues?.map(({ path, code }) => `${path.join('.')} ${code}`) ?? [];
+  const frame = stack?.split('\n').find((line) => /^ +at /.test(line) && !isForeign(line));
+  const where = frame === undefined ? [] : [frame.trim().replace(/\(?(?:file:)?\/.*\//, '(')];
+  return [typeof name === 'string' ? name : typeof error, codeOf(error), ...problems, ...where]
+    .filter((part) => part !== '')
+    .join(' ')
+    .slice(0, MAX_REASON_LENGTH);
+}
+
+const MAX_REASON_LENGTH = 500;
+const isForeign = (frame: string) => frame.includes('node_modules') || frame.includes('node:');
+
+function codeOf(error: unknown): string {
+  const { code, errcode } = Object(error) as { code?: unknown; errcode?: unknown };
+  if (typeof code === 'string' && errcode === undefined) return code;
+  return typeof errcode === 'number' ? String(errcode) : '';
 }

@@ -19,7 +19,10 @@ const KEY = { apiKey: 'APIsetup', apiSecret: randomBytes(32).toString('base64url
 function watchOf(url: string) {
   const dataDir = mkdtempSync(join(tmpdir(), 'sip-setup-'));
   onTestFinished(() => rmSync(dataDir, { recursive: true }));
-  const metrics = createMetrics({ countOpen: async () => ({}) });
+  const metrics = createMetrics({
+    countOpen: async () => ({}),
+    setAside: { count: async () => 0 },
+  });
   const errors: string[] = [];
   const watch = new SipSetupWatch({
     livekit: createLiveKitRooms({ url, ...KEY }),

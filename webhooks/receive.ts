@@ -1,4 +1,5 @@
 import type { FastifyBaseLogger, FastifyPluginAsync } from 'fastify';
+import type { CallEvent } from '../calls/events.ts';
 import type { Ledger } from '../calls/ledger.ts';
 import { fromLiveKit } from './from-livekit.ts';
 import type { NumberPlan } from './from-livekit.ts';
@@ -14,7 +15,7 @@ const FORGERIES_LOGGED_EVERY_MS = 10_000;
 export interface ReceiverOptions {
   readonly apiKey: string;
   readonly apiSecret: string;
-  readonly ledger: Pick<Ledger, 'record'>;
+  readonly ledger: Pick<Ledger, 'record' | 'setAside'>;
   readonly plan: NumberPlan;
   /** Told of each event that was taken, e.g. to count it. */
   readonly onEvent?: (event: string, outcome: string) => void;
@@ -45,6 +46,19 @@ export function livekitWebhooks(options: ReceiverOptions): FastifyPluginAsync {
     forged = 0;
   }
 
+  /** What came of it. */
+  async function store(webhook: LiveKitWebhook, receivedAt: Date): Promise<string> {
+    let event: CallEvent;
+    try {
+      event = fromLiveKit(webhook, receivedAt, plan);
+    } catch (error) {
+      await ledger.setAside.keep({ id: webhook.id, form: 'webhook', body: webhook, error });
+      return 'set_aside';
+    }
+    const [recorded] = await ledger.record([event]);
+    return recorded?.outcome ?? 'unassigned';
+  }
+
   return async (app) => {
     app.removeAllContentTypeParsers();
     // The signature is over the bytes as sent.
@@ -63,16 +77,15 @@ export function livekitWebhooks(options: ReceiverOptions): FastifyPluginAsync {
       });
       const parsed = LiveKitWebhook.safeParse(parseJson(body));
       if (!parsed.success) throw refuse(400, 'This is not a LiveKit webhook.', parsed.error);
-      const event = fromLiveKit(parsed.data, receivedAt, plan);
+      const { id, event: name } = parsed.data;
       try {
-        const [recorded] = await ledger.record([event]);
-        onEvent?.(parsed.data.event, recorded?.outcome ?? 'unassigned');
+        onEvent?.(name, await store(parsed.data, receivedAt));
       } catch (error) {
-        request.log.error({ err: error, eventId: event.id }, 'webhook could not be stored');
+        request.log.error({ err: error, eventId: id }, 'webhook could not be stored');
         void reply.header('retry-after', RETRY_AFTER_SECONDS);
         throw refuse(503, 'The event could not be stored.', error);
       }
-      return { id: event.id };
+      return { id };
     });
   };
 }

@@ -35,7 +35,11 @@ beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'rescue-'));
   ledger = await openSqliteLedger(join(dir, 'trunkline.sqlite'));
   await app.register(
-    livekitWebhooks({ ...KEY, ledger: { record: (e) => watch.ledger.record(e) }, plan: PLAN }),
+    livekitWebhooks({
+      ...KEY,
+      ledger: { ...ledger, record: (e) => watch.ledger.record(e) },
+      plan: PLAN,
+    }),
   );
   const url = await app.listen({ port: 0, host: '127.0.0.1' });
   livekit = await startLivekit({ ...KEY, webhookUrl: `${url}/webhooks/livekit` });

@@ -6,11 +6,12 @@ import { createCalls } from './0001-calls.ts';
 import { createOutbox } from './0002-outbox.ts';
 import { createKeysAndIdempotency } from './0003-keys-and-idempotency.ts';
 import { createStorage } from './0004-storage.ts';
+import { createSetAside } from './0005-set-aside.ts';
 
 export type Dialect = 'sqlite' | 'postgres';
 
 /** What a database of this version has been through last. */
-export const LATEST_MIGRATION = '0004-storage';
+export const LATEST_MIGRATION = '0005-set-aside';
 
 /**
  * Brings the schema up to date, under the dialect's lock. Forwards only: a step that was released
@@ -36,7 +37,8 @@ async function migrateWith<Schema>(db: Kysely<Schema>, dialect: Dialect): Promis
     '0001-calls': { up: (db) => createCalls(db, dialect) },
     '0002-outbox': { up: (db) => createOutbox(db, dialect) },
     '0003-keys-and-idempotency': { up: createKeysAndIdempotency },
-    [LATEST_MIGRATION]: { up: createStorage },
+    '0004-storage': { up: createStorage },
+    [LATEST_MIGRATION]: { up: createSetAside },
   };
   const migrator = new Migrator({ db, provider: { getMigrations: async () => steps } });
   const { error } = await migrator.migrateToLatest();

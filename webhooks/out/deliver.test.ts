@@ -117,9 +117,9 @@ const status =
 /** What LiveKit told of several calls. */
 const EVENTS: readonly CallEvent[] = TRACES.slice(0, 4).flatMap((trace) => eventsOf(trace));
 const record = async () => {
+  await ledger.record(EVENTS);
   // Deliveries are due from the moment on that they were made, by the real clock.
   now = Math.max(now, Date.now() + 1_000);
-  await ledger.record(EVENTS);
   return (await ledger.publicEvents({ limit: 1_000 })).map(({ id }) => id);
 };
 
@@ -341,7 +341,8 @@ describe('deliveries', () => {
     const one = await consumer((response) => unanswered.push(response));
     start();
     const ids = await record();
-    await vi.waitFor(() => expect(one.requests).toBeGreaterThan(0), WAIT);
+    const { data: calls } = await ledger.calls({ limit: 100 });
+    await vi.waitFor(() => expect(unanswered).toHaveLength(calls.length), WAIT);
     one.handle = good;
     // The first one never hears an answer; its leases run out.
     now += 61_000;
