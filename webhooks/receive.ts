@@ -1,6 +1,7 @@
 import type { FastifyBaseLogger, FastifyPluginAsync } from 'fastify';
 import type { CallEvent } from '../calls/events.ts';
 import type { Ledger } from '../calls/ledger.ts';
+import { reasonOf } from '../calls/store-errors.ts';
 import { fromLiveKit } from './from-livekit.ts';
 import type { NumberPlan } from './from-livekit.ts';
 import { LiveKitWebhook } from './livekit-webhook.ts';
@@ -47,11 +48,16 @@ export function livekitWebhooks(options: ReceiverOptions): FastifyPluginAsync {
   }
 
   /** What came of it. */
-  async function store(webhook: LiveKitWebhook, receivedAt: Date): Promise<string> {
+  async function store(
+    webhook: LiveKitWebhook,
+    receivedAt: Date,
+    log: FastifyBaseLogger,
+  ): Promise<string> {
     let event: CallEvent;
     try {
       event = fromLiveKit(webhook, receivedAt, plan);
     } catch (error) {
+      log.error({ eventId: webhook.id, reason: reasonOf(error) }, 'webhook could not be read');
       await ledger.setAside.keep({ id: webhook.id, form: 'webhook', body: webhook, error });
       return 'set_aside';
     }
@@ -79,7 +85,8 @@ export function livekitWebhooks(options: ReceiverOptions): FastifyPluginAsync {
       if (!parsed.success) throw refuse(400, 'This is not a LiveKit webhook.', parsed.error);
       const { id, event: name } = parsed.data;
       try {
-        onEvent?.(name, await store(parsed.data, receivedAt));
+        const outcome = await store(parsed.data, receivedAt, request.log);
+        onEvent?.(name, outcome);
       } catch (error) {
         request.log.error({ err: error, eventId: id }, 'webhook could not be stored');
         void reply.header('retry-after', RETRY_AFTER_SECONDS);
