@@ -90,7 +90,7 @@ export async function publishChanges(
   if (rows.length === 0) return 0;
   if (lock !== undefined) {
     // Before, so that nobody waits for us while we wait for somebody who is sending.
-    await waitForStreams(tx, [...changes.calls.keys()]);
+    await waitForStreams(tx, callIds);
     await lock(tx);
   }
   await insertEvents(tx, rows);
