@@ -99,7 +99,7 @@ async function start(): Promise<void> {
     if (stopRequestedAt === undefined) {
       stopRequestedAt = now;
       if (!stack) process.exit(130); // The guard ends what was started.
-      say('\nstopping: calls in progress may finish; Ctrl-C again to stop at once');
+      say('\nstopping: calls in progress may finish; Ctrl-C again to hang up and stop at once');
       void finish(stack);
     } else if (now - stopRequestedAt > SAME_SIGNAL_MS) {
       void stack?.hurry();

@@ -39,7 +39,7 @@ export function startScreen(options: {
     '',
     ...lines,
     '',
-    'Ctrl-C lets calls finish and stops everything; a second one stops at once.',
+    'Ctrl-C lets calls finish and stops everything; a second one hangs up and stops at once.',
     '',
   ].join('\n');
 }

@@ -1,11 +1,14 @@
 import { join } from 'node:path';
 import { AudioSource } from '@livekit/rtc-node';
+import { ProcessNotes } from '../calls/process-notes.ts';
 import { createReporter } from '../calls/reporter.ts';
 import { loadConfigOrExit } from '../config/load-config-or-exit.ts';
 import { openLog } from '../config/open-log.ts';
 import { serveHealth } from './health.ts';
+import { endRoom } from './join-room.ts';
 import { RoomLeg } from './leg.ts';
 import { SipEndpoint } from './sip/endpoint.ts';
+import { LastWords } from './sip/last-words.ts';
 
 /** Calls that still run this long after SIGTERM are ended by BYE. */
 const DRAIN_LIMIT_MS = 60_000;
@@ -27,6 +30,8 @@ const endpoint = await SipEndpoint.open({
   reporter,
   log,
   openLeg: (options, signal) => RoomLeg.open(options, signal),
+  lastWords: new ProcessNotes(join(config.dataDir, 'sip-calls'), LastWords, log),
+  endRoom: (room) => endRoom({ ...room, livekit: config.livekit, log }, room.roomSid),
 });
 const health = await serveHealth(endpoint, config.sip.health);
 log.info({ host: config.sip.host, port: endpoint.port }, 'SIP endpoint is ready');

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import { Voice } from '../rehearsal/voice/voice.ts';
 import { isGroupRunning } from './harness/is-running.ts';
 import { startCall } from './harness/simulated-caller.ts';
@@ -8,11 +8,11 @@ import { waitFor } from './harness/wait-for.ts';
 
 let stack: TestStack;
 let voice: Voice;
-beforeAll(async () => {
+beforeEach(async () => {
   stack = await startTestStack();
   voice = new Voice(stack.dataDir);
 });
-afterAll(async () => {
+afterEach(async () => {
   await voice.close();
   await stack.stop();
 });
@@ -36,5 +36,18 @@ test('stopping lets the running call finish, takes no new one, and leaves nothin
   expect([...stack.processes.values()].map(({ state }) => state)).toEqual(
     pids.map(() => 'stopped'),
   );
+  await waitFor(() => pids.every((pid) => !isGroupRunning(pid)));
+});
+
+test('in a hurry, whoever is on the telephone is hung up on, and everything ends', async () => {
+  const pids = [...stack.processes.values()].map(({ pid }) => pid ?? 0);
+  const call = startCall(stack, voice, { from: '+12025550503', hangUpAfterMs: 120_000 });
+  await call.heard(1);
+  const stopped = stack.stop(60_000);
+  const { host, port } = stack.config.sip.health;
+  await waitFor(async () => (await fetch(`http://${host}:${port}/readyz`)).status === 503);
+  await stack.hurry();
+  expect(await call.result).toMatchObject({ outcome: 'completed', endedBy: 'agent' });
+  await stopped;
   await waitFor(() => pids.every((pid) => !isGroupRunning(pid)));
 });

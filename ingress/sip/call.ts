@@ -15,6 +15,7 @@ import { CallRoom } from './call-room.ts';
 import { Dialog } from './dialog.ts';
 import type { Reach } from './dialog.ts';
 import type { Flow } from './flow.ts';
+import type { LastWordsStore } from './last-words.ts';
 import { readInfoDtmf, writeInfoDtmf } from './info-dtmf.ts';
 import type { PortPool } from './rtp/port-pool.ts';
 import { isIncompatible, parseSdp } from './sdp.ts';
@@ -40,6 +41,7 @@ export interface CallDependencies {
   /** Of being set up: each costs the machine as much as ten calls that run. */
   readonly turns: LimitFunction;
   readonly openLeg: OpenLeg;
+  readonly lastWords: LastWordsStore;
   readonly reporter: Pick<Reporter, 'report'>;
   readonly log: Logger;
 }
@@ -91,6 +93,8 @@ export class Call {
   #held = false;
   /** Why an apology is being spoken; the caller's hang-up in the midst of it changes nothing. */
   #apology: Ending | undefined;
+  /** As it is noted. */
+  #goodbye = '';
   /** Of ringing, then of the whole call. */
   #limit: NodeJS.Timeout | undefined;
 
@@ -112,6 +116,7 @@ export class Call {
         onInfo: (type, body) => this.#onInfo(type, body),
       },
     );
+    void this.#dialog.over.then(() => options.lastWords.remove(identity.sipCallId));
     const { livekit, agentName } = options.config;
     this.#room = new CallRoom(
       options.openLeg,
@@ -173,6 +178,7 @@ export class Call {
       return;
     }
     this.#dialog.ring();
+    this.#note();
     await this.#options.turns(() => this.#setUp());
   }
 
@@ -268,6 +274,7 @@ export class Call {
       return false;
     }
     this.#dialog.answer(sdp);
+    this.#note();
     return true;
   }
 
@@ -306,6 +313,8 @@ export class Call {
     }
     if (isLate) this.#goLive();
     this.#noteHold();
+    // A re-INVITE may have changed where requests of ours go.
+    this.#note();
   }
 
   #onBye(): void {
@@ -402,6 +411,21 @@ export class Call {
     // After a call the agent finishes and leaves by itself; before one there is nothing to keep.
     void this.#room.leave(!wasAnswered);
     this.#options.onEnded(ending);
+  }
+
+  /** For the next process, should this one be killed. */
+  #note(): void {
+    const { lastWords } = this.#options;
+    const { sipCallId, roomName, identity } = this.identity;
+    const { roomSid = '' } = this.#correlation;
+    try {
+      const goodbye = this.#dialog.goodbye();
+      if (!goodbye || goodbye.text === this.#goodbye) return;
+      this.#goodbye = goodbye.text;
+      lastWords.write(sipCallId, { sipCallId, roomName, roomSid, identity, ...goodbye });
+    } catch (error) {
+      this.#log.error({ err: error }, 'no goodbye can be written for the call');
+    }
   }
 
   #report(body: ReportBody): void {

@@ -1,10 +1,10 @@
-import { lookup } from 'node:dns/promises';
-import { isIP } from 'node:net';
+import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
-import { SessionState, Timers } from 'sip.js/lib/core/index.js';
+import { constructOutgoingResponse, SessionState, Timers } from 'sip.js/lib/core/index.js';
 import type {
   Body,
   IncomingInviteRequest,
+  OutgoingRequestMessage,
   OutgoingResponse,
   ResponseOptions,
   Session,
@@ -12,6 +12,7 @@ import type {
 } from 'sip.js/lib/core/index.js';
 import { allowHeader } from './check-request.ts';
 import type { Flow } from './flow.ts';
+import type { Goodbye } from './last-words.ts';
 import { retransmit } from './retransmit.ts';
 import { warningHeader } from './sdp.ts';
 import type { Incompatible } from './sdp.ts';
@@ -19,12 +20,15 @@ import { contactHeader } from './user-agent.ts';
 import type { UserAgent } from './user-agent.ts';
 import { parseNameAddr } from './name-addr.ts';
 import { parseVia } from './via.ts';
+import type { Via } from './via.ts';
 
 /** RFC 3261 §19.1.2 */
 const DEFAULT_PORT = 5060;
+/** Higher than that of any request before it, which need not be known then (RFC 3261 §12.2.2). */
+const LAST_CSEQ = 2 ** 30;
 
-/** Opens a flow to where a request of ours has to go. */
-export type Reach = (protocol: Flow['protocol'], address: string, port: number) => Promise<Flow>;
+/** Opens a flow to where a request of ours has to go; `host` may be a name. */
+export type Reach = (protocol: Flow['protocol'], host: string, port: number) => Promise<Flow>;
 
 export interface DialogOptions {
   readonly request: IncomingInviteRequest;
@@ -67,6 +71,8 @@ export class Dialog {
   /** Until the ACK to a re-INVITE's 200 comes. */
   #reinviteTimer: NodeJS.Timeout | undefined;
   readonly #over = Promise.withResolvers<unknown>();
+  /** Of the BYE that somebody else may have to send. */
+  readonly #lastBranch = `z9hG4bK${randomUUID()}`;
 
   constructor(options: DialogOptions, events: DialogEvents) {
     this.#options = options;
@@ -124,6 +130,30 @@ export class Dialog {
     void this.#sendBye(this.#session).catch((error: unknown) => {
       this.#options.log.warn({ err: error }, 'BYE could not be sent');
     });
+  }
+
+  /** What ends the call as it stands, to be sent by another process; undefined: it has ended. */
+  goodbye(): Goodbye | undefined {
+    const { flow, request, userAgent } = this.#options;
+    const { protocol, remoteAddress: host, remotePort } = flow;
+    if (this.#state === 'proceeding') {
+      const toTag = isServer(request) ? request.toTag : '';
+      const { message: text } = constructOutgoingResponse(request.message, {
+        statusCode: 503,
+        toTag,
+      });
+      // A connection ends with its process: the answer then goes where RFC 3261 §18.2.2 says.
+      const port = protocol === 'TCP' ? (this.#via?.port ?? DEFAULT_PORT) : remotePort;
+      return { text, protocol, host, port };
+    }
+    const session = this.#session;
+    if (this.#state !== 'answered' || !session || !isDialog(session)) return undefined;
+    const target = this.#target(session) ?? { protocol, host, port: remotePort };
+    const bye = userAgent.within(flow, () =>
+      session.createOutgoingRequestMessage('BYE', { cseq: LAST_CSEQ }),
+    );
+    bye.setViaHeader(this.#lastBranch, target.protocol);
+    return { text: bye.toString(), ...target };
   }
 
   /** INFO to the caller. */
@@ -206,29 +236,40 @@ export class Dialog {
     }
   }
 
-  /**
-   * RFC 3261 §12.2.1.1: the first Route, else the Contact. But a caller whose Via is not where its
-   * INVITE came from sits behind a NAT and does not know its own address: back the same way then.
-   */
   async #nextHop(session: Session): Promise<Flow> {
-    const { flow, request, reach, log } = this.#options;
+    const { flow, reach, log } = this.#options;
     if (flow.protocol === 'TCP' && flow.isOpen) return flow;
-    const via = parseVia(request.message.getHeader('via') ?? '');
-    if (via?.host !== flow.remoteAddress) return flow;
-    const route = parseNameAddr(request.message.getHeaders('record-route')[0] ?? '')?.uri;
-    const { remoteTarget: contact } = session;
-    const [host, port, transport] = route
-      ? [route.host, route.port, route.parameters.get('transport')]
-      : [contact.host, contact.port, contact.getParam('transport')];
+    const target = this.#target(session);
+    if (!target) return flow;
     try {
-      const name = host.replace(/^\[(.*)\]$/, '$1');
-      const address = isIP(name) === 0 ? (await lookup(name)).address : name;
-      const protocol = transport?.toLowerCase() === 'tcp' ? 'TCP' : 'UDP';
-      return await reach(protocol, address, port ?? DEFAULT_PORT);
+      return await reach(target.protocol, target.host, target.port);
     } catch (error) {
       log.warn({ err: error }, 'no way to the contact, sending where the INVITE came from');
       return flow;
     }
+  }
+
+  /**
+   * RFC 3261 §12.2.1.1: the first Route, else the Contact. But a caller whose Via is not where its
+   * INVITE came from sits behind a NAT and does not know its own address: undefined, back the same
+   * way then.
+   */
+  #target({ remoteTarget: contact }: Session): Omit<Goodbye, 'text'> | undefined {
+    const { flow, request } = this.#options;
+    if (this.#via?.host !== flow.remoteAddress) return undefined;
+    const route = parseNameAddr(request.message.getHeaders('record-route')[0] ?? '')?.uri;
+    const [host, port, transport] = route
+      ? [route.host, route.port, route.parameters.get('transport')]
+      : [contact.host, contact.port, contact.getParam('transport')];
+    return {
+      protocol: transport?.toLowerCase() === 'tcp' ? 'TCP' : 'UDP',
+      host: host.replace(/^\[(.*)\]$/, '$1'),
+      port: port ?? DEFAULT_PORT,
+    };
+  }
+
+  get #via(): Via | undefined {
+    return parseVia(this.#options.request.message.getHeader('via') ?? '');
   }
 
   #withinFlow(run: () => void): void {
@@ -242,7 +283,7 @@ export function rejectReliably(
   options: ResponseOptions,
 ): OutgoingResponse {
   const response = request.reject(options);
-  if (flow.protocol !== 'UDP' || !hasTransaction(request)) return response;
+  if (flow.protocol !== 'UDP' || !isServer(request)) return response;
   const { transaction } = request;
   const stop = retransmit(() => {
     if (transaction.state !== 'Completed') stop();
@@ -251,11 +292,18 @@ export function rejectReliably(
   return response;
 }
 
-/** SIP.js' INVITE servers have their transaction, which the interface does not show. */
-function hasTransaction(
+/** SIP.js' INVITE servers have more than their interface shows. */
+function isServer(
   request: IncomingInviteRequest,
-): request is IncomingInviteRequest & { transaction: { state: string } } {
-  return 'transaction' in request;
+): request is IncomingInviteRequest & { transaction: { state: string }; toTag: string } {
+  return 'transaction' in request && 'toTag' in request;
+}
+
+/** So have its sessions, which are dialogs. */
+function isDialog(session: Session): session is Session & {
+  createOutgoingRequestMessage(method: string, options: { cseq: number }): OutgoingRequestMessage;
+} {
+  return 'createOutgoingRequestMessage' in session;
 }
 
 function sdpBody(content: string): Body {

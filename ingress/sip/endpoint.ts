@@ -1,3 +1,5 @@
+import { lookup } from 'node:dns/promises';
+import { isIP } from 'node:net';
 import type { Logger } from 'pino';
 import type { IncomingInviteRequest } from 'sip.js/lib/core/index.js';
 import type { Reporter } from '../../calls/reporter.ts';
@@ -5,10 +7,13 @@ import type { Config } from '../../config/config.ts';
 import type { OpenLeg } from './call-leg.ts';
 import { Calls } from './calls.ts';
 import { acceptHeaders, allowHeader, checkSupport } from './check-request.ts';
+import type { Reach } from './dialog.ts';
 import type { Flow } from './flow.ts';
 import { MAX_MESSAGE_BYTES } from './flow.ts';
 import { Gate } from './gate.ts';
 import type { Decision } from './gate.ts';
+import { InheritedCalls } from './inherited-calls.ts';
+import type { LastRoom, LastWordsStore } from './last-words.ts';
 import { isResponse, readMessage } from './message.ts';
 import type { SipMessage } from './message.ts';
 import { SipMetrics } from './metrics.ts';
@@ -37,6 +42,10 @@ const CAPABILITIES: Refusal = {
 export interface EndpointOptions {
   readonly config: Pick<Config, 'livekit' | 'agentName' | 'sip' | 'worker' | 'lines'>;
   readonly openLeg: OpenLeg;
+  /** Of this process, and of those before it. */
+  readonly lastWords: LastWordsStore;
+  /** For the calls of those before it. Never throws. */
+  readonly endRoom: (room: LastRoom) => Promise<void>;
   readonly reporter: Pick<Reporter, 'report'>;
   readonly log: Logger;
 }
@@ -51,6 +60,7 @@ export class SipEndpoint {
   readonly #gate: Gate;
   readonly #userAgent: UserAgent;
   readonly #calls: Calls;
+  readonly #inherited: InheritedCalls;
   readonly #faultLog = new TokenBuckets(FAULT_LINES, FAULT_LINES_PER_SECOND);
   /** The INVITE that SIP.js is being handed, as it was read. */
   #invite: SipRequest | undefined;
@@ -67,17 +77,14 @@ export class SipEndpoint {
       log: options.log,
       onInvite: (request, flow) => this.#onInvite(request, flow),
     });
+    const reach: Reach = (protocol, host, port) => this.#reach(protocol, host, port);
     this.#calls = new Calls({
       ...options,
       userAgent: this.#userAgent,
       metrics: this.metrics,
-      reach: async (protocol, address, port) => {
-        if (!this.#udp || !this.#tcp) throw new Error('the SIP endpoint is closed');
-        return protocol === 'TCP'
-          ? this.#tcp.connectTo(address, port)
-          : this.#udp.flowTo(address, port);
-      },
+      reach,
     });
+    this.#inherited = new InheritedCalls({ ...options, reach });
   }
 
   /** @throws when the port is taken, or anybody on a network could call */
@@ -101,6 +108,7 @@ export class SipEndpoint {
         if (attempts <= 1) throw error;
       }
     }
+    endpoint.#inherited.end(options.lastWords.takeLost());
     return endpoint;
   }
 
@@ -133,8 +141,18 @@ export class SipEndpoint {
   async #close(): Promise<void> {
     this.#draining = true;
     await this.#calls.close(GOODBYE_MS);
+    this.#inherited.close();
+    this.#options.lastWords.clear();
     this.#userAgent.dispose();
     await Promise.all([this.#udp?.close(), this.#tcp?.close()]);
+  }
+
+  async #reach(protocol: Flow['protocol'], host: string, port: number): Promise<Flow> {
+    const address = isIP(host) === 0 ? (await lookup(host)).address : host;
+    if (!this.#udp || !this.#tcp) throw new Error('the SIP endpoint is closed');
+    return protocol === 'TCP'
+      ? this.#tcp.connectTo(address, port)
+      : this.#udp.flowTo(address, port);
   }
 
   #receive(raw: Buffer, flow: Flow): void {
@@ -159,7 +177,7 @@ export class SipEndpoint {
     const response = readResponse(message);
     if (response && this.#userAgent.isAwaited(response)) {
       this.#userAgent.receiveResponse(response, flow);
-    } else {
+    } else if (!this.#inherited.settle(response?.branch)) {
       this.metrics.dropped.inc();
     }
   }
@@ -175,7 +193,7 @@ export class SipEndpoint {
       const answer = refusal ?? (request.method === 'OPTIONS' ? CAPABILITIES : undefined);
       if (answer) this.#answer(message, flow, answer);
       else this.#userAgent.receiveRequest(request, flow);
-    } else {
+    } else if (request.method !== 'ACK' || !this.#inherited.settle(request.via.branch)) {
       const decision = this.#decide(request, bytes, flow);
       if (decision !== 'pass') {
         this.#turnAway(message, bytes, flow, decision);

@@ -12,15 +12,19 @@ export function pidOf(stack: TestStack, name: ProcessName): number {
   return pid;
 }
 
-/** SIGKILL; resolves when the process runs again and is ready, and no other was hurt. */
-export async function killAndWait(stack: TestStack, name: ProcessName): Promise<void> {
+/** Resolves when the process runs again and is ready, and no other was hurt. */
+export async function killAndWait(
+  stack: TestStack,
+  name: ProcessName,
+  signal: 'SIGKILL' | 'SIGSTOP' = 'SIGKILL',
+): Promise<void> {
   const others = [...stack.processes.values()].filter((other) => other.name !== name);
   const before = others.map(({ pid }) => pid);
   const supervised = stack.processes.get(name);
   const { restarts = 0 } = supervised ?? {};
-  process.kill(pidOf(stack, name), 'SIGKILL');
+  process.kill(pidOf(stack, name), signal);
   await waitFor(() => supervised?.restarts === restarts + 1 && supervised.state === 'ready', {
-    timeout: 30_000,
+    timeout: signal === 'SIGSTOP' ? 90_000 : 30_000,
     what: `${name} to be started again`,
   });
   expect(others.map(({ pid }) => pid)).toEqual(before);
