@@ -2,8 +2,8 @@ import { CALL_STATES } from '../calls/call.ts';
 import { TrunklineError, createClient } from '../client/index.ts';
 import type { Call, CallDetail, StreamedEvent, TrunklineClient } from '../client/index.ts';
 import { loadConfig } from '../config/load-config.ts';
-import { localApiKey } from '../config/local-api-key.ts';
 import { readArguments, readCount, UsageError } from './read-arguments.ts';
+import { apiKeyOf } from './secrets.ts';
 
 const USAGE = `What is on record of calls, and what happens to them.
 
@@ -105,7 +105,7 @@ function connect({ env, cwd }: CallsCommand, url?: string, key?: string): Trunkl
   const config = loadConfig({ env, cwd });
   return createClient({
     url: url ?? config.callServiceUrl,
-    apiKey: key ?? localApiKey(config),
+    apiKey: key ?? apiKeyOf(config),
   });
 }
 
