@@ -2,6 +2,7 @@ import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import type { Logger } from 'pino';
 import type { Config } from '../config/config.ts';
+import { MEDIA_HEAP_FLAGS } from '../config/media-heap.ts';
 import { Pulse } from '../config/pulse.ts';
 import type { FromHost, ToHost } from './host-messages.ts';
 import type { JobInfo } from './job.ts';
@@ -138,7 +139,10 @@ export class HostPool {
     const { config, log } = this.#options;
     let child: ChildProcess;
     try {
-      child = fork(new URL('./host.ts', import.meta.url), { serialization: 'advanced' });
+      child = fork(new URL('./host.ts', import.meta.url), {
+        serialization: 'advanced',
+        execArgv: [...process.execArgv, ...MEDIA_HEAP_FLAGS],
+      });
     } catch (error) {
       log.error({ err: error }, 'a host cannot be started');
       this.#failedStarts += 1;

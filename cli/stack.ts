@@ -8,6 +8,7 @@ import { reachableHost } from '../config/addresses.ts';
 import { checkDataFolder } from '../config/data-folder.ts';
 import { loadConfig } from '../config/load-config.ts';
 import { localApiKey } from '../config/local-api-key.ts';
+import { MEDIA_HEAP_FLAGS } from '../config/media-heap.ts';
 import { readEnv } from '../config/read-env.ts';
 import { localLivekitYaml } from './livekit-config.ts';
 import { findLivekitServer } from './livekit-server.ts';
@@ -195,7 +196,11 @@ function nodeCommand(name: Exclude<ProcessName, 'livekit'>, config: Config): Com
   const url = `http://${reachableHost(host)}:${port}`;
   return {
     command: process.execPath,
-    args: ['--disable-warning=ExperimentalWarning', join(ROOT, name, 'main.ts')],
+    args: [
+      '--disable-warning=ExperimentalWarning',
+      ...(name === 'ingress' ? MEDIA_HEAP_FLAGS : []),
+      join(ROOT, name, 'main.ts'),
+    ],
     readyUrl: `${url}${name === 'rehearsal' ? '/healthz' : '/readyz'}`,
     aliveUrl: `${url}/healthz`,
   };

@@ -7,6 +7,7 @@ import { openLog } from '../config/open-log.ts';
 import { serveHealth } from './health.ts';
 import { endRoom } from './join-room.ts';
 import { RoomLeg } from './leg.ts';
+import { renewWhenIdle } from './renewal.ts';
 import { SipEndpoint } from './sip/endpoint.ts';
 import { LastWords } from './sip/last-words.ts';
 
@@ -40,13 +41,13 @@ const hurry = new AbortController();
 let stopping = false;
 
 /** SIGTERM and Ctrl-C: no new calls, the running ones finish; a second time: BYE to all. */
-function stop(signal: NodeJS.Signals): void {
+function stop(reason: NodeJS.Signals | 'renewal'): void {
   if (stopping) {
     hurry.abort();
     return;
   }
   stopping = true;
-  log.info({ signal, calls: endpoint.activeCalls.length }, 'draining');
+  log.info({ reason, calls: endpoint.activeCalls.length }, 'draining');
   void (async () => {
     await endpoint.drain(DRAIN_LIMIT_MS, hurry.signal);
     await endpoint.close();
@@ -57,3 +58,8 @@ function stop(signal: NodeJS.Signals): void {
 }
 process.on('SIGTERM', stop);
 process.on('SIGINT', stop);
+renewWhenIdle({
+  activeCalls: () => endpoint.activeCalls.length,
+  memory: () => process.memoryUsage.rss(),
+  renew: () => stop('renewal'),
+});
