@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
@@ -140,4 +140,16 @@ test('SIGTERM ends it in order; the key stays the same over starts', async () =>
   expect(response.status).toBe(200);
   second.child.kill('SIGTERM');
   expect(await second.exit).toEqual([0, null]);
+});
+
+test('a data folder that cannot be is said in a sentence', () => {
+  const env = { PATH: process.env['PATH'], LIVEKIT_API_KEY: 'key', LIVEKIT_API_SECRET: SECRET };
+  const { status, stderr } = spawnSync(process.execPath, ['api/main.ts'], {
+    cwd: join(import.meta.dirname, '..'),
+    env: { ...env, TRUNKLINE_DATA_DIR: '/proc/x' },
+    encoding: 'utf8',
+    timeout: 30_000,
+  });
+  expect(status).toBe(1);
+  expect(stderr).toMatch(/TRUNKLINE_DATA_DIR should be a folder that can be written: .*\n$/);
 });

@@ -31,7 +31,10 @@ const CLOSE_TIMEOUT_MS = 10_000;
 // By itself V8 lets a heap of which little is alive grow for minutes before it looks.
 setFlagsFromString('--heap-growing-percent=50');
 
-const config = loadConfigOrExit({ env: process.env, cwd: process.cwd() });
+const config = loadConfigOrExit(
+  { env: process.env, cwd: process.cwd() },
+  ({ databaseUrl }) => databaseUrl === undefined, // SQLite is there
+);
 const log = openLog('api', config.logLevel);
 const numbers = numberRules(config);
 const store = config.databaseUrl

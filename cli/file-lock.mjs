@@ -1,9 +1,19 @@
-import { link, readFile, rm, writeFile } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { open, rm, stat } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
+import { currentOwner, isAlive } from '../calls/process-owner.mjs';
+
+const LOOK_EVERY_MS = 100;
+const CLAIM = /^(\d+) (\d+) \S+$/;
 
 /**
- * Runs `work` while no other process does so under the same lock file. A lock whose process is gone
- * is taken over.
+ * Runs `work` while no other process does so under the same lock file.
+ *
+ * Who wants the lock appends a line to the file, and has it once all who stand before them are gone.
+ * Nothing is ever taken from anybody: two who wait for an owner that died stand one behind the
+ * other. (Locks that are made anew in place of a dead one, as those of proper-lockfile, can be taken
+ * by both; and this one guards the installation of packages.) The owner removes the file at the end,
+ * and whoever waits in it goes to the next one.
  * @template T
  * @param {string} path
  * @param {(line: string) => void} log
@@ -12,11 +22,11 @@ import { setTimeout as delay } from 'node:timers/promises';
  */
 export async function withFileLock(path, log, work) {
   let told = false;
-  while (!(await take(path))) {
+  const onWait = () => {
     if (!told) log(`waiting for another start that is at the same step (${path}) …`);
     told = true;
-    await delay(500);
-  }
+  };
+  while (!(await waitInLine(path, onWait)));
   try {
     return await work();
   } finally {
@@ -24,31 +34,50 @@ export async function withFileLock(path, log, work) {
   }
 }
 
-/** @param {string} path */
-async function take(path) {
-  // Made under another name and then linked, so that a lock is never seen without its owner.
-  const own = `${path}.${process.pid}`;
-  await writeFile(own, String(process.pid));
+/**
+ * True: the lock is ours. False: the file was removed, and the line is in another one.
+ * @param {string} path
+ * @param {() => void} onWait
+ */
+async function waitInLine(path, onWait) {
+  const { pid, startTicks } = currentOwner();
+  const claim = `${pid} ${startTicks} ${randomUUID()}`;
+  const file = await open(path, 'a+');
   try {
-    await link(own, path);
-    return true;
-  } catch (error) {
-    if (/** @type {NodeJS.ErrnoException} */ (error).code !== 'EEXIST') throw error;
+    // The line before may have been cut off.
+    await file.appendFile(`\n${claim}\n`);
+    for (;;) {
+      const isFirst = await isFirstInLine(file, claim);
+      // Looked at last: an owner removes the file before it ends.
+      if (!(await isStill(file, path))) return false;
+      if (isFirst) return true;
+      onWait();
+      await delay(LOOK_EVERY_MS);
+    }
   } finally {
-    await rm(own, { force: true });
+    await file.close();
   }
-  const owner = Number(await readFile(path, 'utf8').catch(() => ''));
-  if (owner && !isAlive(owner)) await rm(path, { force: true });
-  return false;
 }
 
-/** @param {number} pid */
-function isAlive(pid) {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    // EPERM: somebody else's process, but a process.
-    return /** @type {NodeJS.ErrnoException} */ (error).code === 'EPERM';
-  }
+/**
+ * @param {import('node:fs/promises').FileHandle} file
+ * @param {string} claim
+ */
+async function isFirstInLine(file, claim) {
+  const { size } = await file.stat();
+  const { buffer } = await file.read(Buffer.alloc(size), 0, size, 0);
+  const lines = buffer.toString('utf8').split('\n');
+  return lines.slice(0, lines.indexOf(claim)).every((line) => {
+    const [, pid, startTicks = '0'] = CLAIM.exec(line) ?? [];
+    return pid === undefined || !isAlive({ pid: Number(pid), startTicks });
+  });
+}
+
+/**
+ * @param {import('node:fs/promises').FileHandle} file
+ * @param {string} path
+ */
+async function isStill(file, path) {
+  const [ours, named] = await Promise.all([file.stat(), stat(path).catch(() => undefined)]);
+  return named?.ino === ours.ino && named.dev === ours.dev;
 }

@@ -29,6 +29,7 @@ test.each([
   ['that is a file', () => process.execPath],
   ['within a file', () => join(process.execPath, 'data')],
   ['on a full disk', () => fullDisk().dir],
+  ['in the system', () => '/sys/trunkline'],
 ])('one %s is said in a sentence', (_what, dir) => {
   const path = dir();
   expect(() => check(path)).toThrow(ConfigError);

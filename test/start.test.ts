@@ -108,6 +108,18 @@ test('a taken port is said in one sentence, and nothing is started', async () =>
   expect(readdirSync(folder)).not.toContain('logs');
 });
 
+test.each(['/proc/x', '/sys/x', '/dev/null', '/dev/full/x'])(
+  'a data folder that cannot be is said in one sentence: %s',
+  async (dataDir) => {
+    const [code] = (await once(start({ TRUNKLINE_DATA_DIR: dataDir }), 'exit')) as [number];
+    expect(code).toBe(1);
+    expect(output).toMatch(
+      /\n {2}environment: TRUNKLINE_DATA_DIR should be a folder that can be written: E[A-Z]+: .*\.\n$/,
+    );
+    expect(output).not.toContain('    at ');
+  },
+);
+
 test('every problem of the configuration is said at once', async () => {
   const [code] = (await once(
     start({ TRUNKLINE_SIP_PORT: 'x', TRUNKLINE_HTP_PORT: '1' }),
