@@ -21,6 +21,6 @@ USER node
 VOLUME /data
 ENTRYPOINT ["/usr/bin/tini", "--"]
 CMD ["node", "api/main.ts"]
-# The call service's; docker-compose.yml has the agent's.
+# The call service's; docker-compose.yml has the agent's. What hangs is killed by it.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=6 \
-  CMD ["node", "--eval", "fetch(`http://127.0.0.1:${process.env.TRUNKLINE_HTTP_PORT || 8080}/readyz`).then((r) => process.exit(r.ok ? 0 : 1))"]
+  CMD node cli/check-health.mjs "http://127.0.0.1:${TRUNKLINE_HTTP_PORT:-8080}/readyz"

@@ -1,5 +1,5 @@
 /** The files that an operator provisions and deploys with, held to what reads them. */
-import { readFileSync } from 'node:fs';
+import { readFileSync, readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { CreateSIPDispatchRuleRequest, CreateSIPInboundTrunkRequest } from '@livekit/protocol';
 import { Ajv2019 } from 'ajv/dist/2019.js';
@@ -178,6 +178,30 @@ test('the image has no test, secret or recording in it, and ends as nobody in pa
   expect(ignored.indexOf('*')).toBeLessThan(ignored.indexOf('!agent/'));
   expect(ignored).toContain('**/.env*');
   expect(/^USER (.+)$/m.exec(read('Dockerfile'))?.[1]).toBe('node');
+});
+
+test('the image has every folder that its processes import from', () => {
+  const ignored = read('.dockerignore').split('\n');
+  const folders = new Set(['agent', 'api', 'ingress']);
+  for (const folder of folders) {
+    for (const file of readdirSync(join(project, folder), { recursive: true, encoding: 'utf8' })) {
+      if (!/\.(?:ts|mjs)$/.test(file) || /\.test\.ts$|fixtures/.test(file)) continue;
+      const depth = '../'.repeat(file.split('/').length);
+      const imports = read(join(folder, file)).matchAll(
+        /(?:from|import\() ?'((?:\.\.\/)+)(\w+)\//g,
+      );
+      for (const [, up, name = ''] of imports) if (up === depth) folders.add(name);
+    }
+  }
+  expect([...folders].filter((folder) => !ignored.includes(`!${folder}/`))).toEqual([]);
+});
+
+test('our containers are watched by what ends a process that hangs', () => {
+  const { services } = Compose.parse(parse(read('docker-compose.yml'), { merge: true }));
+  for (const name of ['call-service', 'agent']) {
+    expect(services[name]?.healthcheck.test).toContain('cli/check-health.mjs');
+  }
+  expect(read('Dockerfile')).toMatch(/^ENTRYPOINT \["\/usr\/bin\/tini", "--"\]$/m);
 });
 
 test('livekit.yaml holds no keys and listens nowhere but on loopback', () => {
