@@ -7,6 +7,8 @@ export interface Ending {
   readonly endedBy: EndedBy;
   readonly endReason: EndReason;
   readonly detail?: string;
+  /** When the caller left, no audio had come from them for so long. */
+  readonly callerSilentMs?: number;
   /** Said to the caller before the agent hangs up. */
   readonly farewell?: keyof Phrases;
 }

@@ -8,6 +8,7 @@ import type { Config, Line } from '../config/config.ts';
 import { leaveRoom } from '../livekit/leave-room.ts';
 import { CallAgent } from './call-agent.ts';
 import { CallRoom } from './call-room.ts';
+import { CallerSilence } from './caller-silence.ts';
 import { cameByNoTrunk, chooseLine, isResumed, meetingWith, waitForAnswer } from './caller.ts';
 import { reportConversation, usageOf } from './conversation-reports.ts';
 import { fromFailure, isOutOfTheRoom } from './ending.ts';
@@ -71,6 +72,7 @@ class Job {
   readonly #deps: JobDependencies;
   readonly #log: Logger;
   readonly #room: CallRoom;
+  readonly #silence: CallerSilence;
   readonly #call: Correlation;
   readonly #ended = Promise.withResolvers<Ending>();
   /** Aborted when the call is over. */
@@ -102,6 +104,7 @@ class Job {
       onLost: (ending) => this.#end(ending),
       onMoved: (sid) => (this.#call.roomSid = sid),
     });
+    this.#silence = new CallerSilence(this.#room.room, this.#over.signal);
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -164,7 +167,10 @@ class Job {
         this.#meet(caller);
         this.#go(this.#resume());
       },
-      onLeft: (ending: Ending) => this.#end(ending),
+      onLeft: (ending: Ending) => {
+        const callerSilentMs = this.#silence.read();
+        this.#end({ ...ending, ...(callerSilentMs !== undefined && { callerSilentMs }) });
+      },
     };
     this.#room.follow(events, signal);
     return promise;
@@ -223,6 +229,7 @@ class Job {
     this.#welcomed = caller;
     if (!isFirst) session.interrupt();
     await waitForAnswer(this.#room.room, caller, this.#within(ANSWER_TIMEOUT_MS));
+    this.#silence.begin();
     if (isFirst) this.#watch(session, line);
     if (caller !== this.#welcomed) return;
     const { metadata, id } = this.#info;
@@ -234,6 +241,7 @@ class Job {
 
   /** We have not heard each other for a while. */
   async #resume(): Promise<void> {
+    this.#silence.begin();
     const [session, line] = [this.#session, this.#line];
     if (!session || !line || this.#caller?.identity !== this.#greeted) return;
     session.interrupt();

@@ -16,6 +16,8 @@ const WEIGHT = {
   cause: 50,
   /** The ingress, about its own SIP dialog. */
   dialog: 40,
+  /** The agent had not heard the caller for long when LiveKit took their leaving for a hang-up. */
+  unheard: 39,
   /** LiveKit, about a SIP participant that left by itself or was refused. */
   left: 38,
   /** The agent, about its own decision. */
@@ -28,6 +30,12 @@ const WEIGHT = {
   inferred: 10,
   nothing: 0,
 } as const;
+
+/**
+ * livekit-sip hangs up on a caller of whom nothing has come for 15 s (its `media_timeout`). The last
+ * of it and the news of their leaving take their time to the agent, ms.
+ */
+const MEDIA_TIMEOUT_MS = 14_500;
 
 /** What the agent decides itself; all else in its last report is what it saw others do. */
 const DECISIONS: readonly EndReason[] = ['agent_hangup', 'max_duration', 'idle', 'voicemail'];
@@ -118,13 +126,16 @@ export function fromAgentEnded(
   data: DataOf<'agent.ended'>,
   isReplaced: boolean,
 ): Ending {
-  const { endedBy, endReason } = data;
+  const { endedBy, endReason, callerSilentMs = 0 } = data;
   if (endReason === 'transferred') return evidence(endedBy, endReason, WEIGHT.cause);
   const refused = endReason === 'rejected' && endedBy === 'system';
   if (refused || DECISIONS.includes(endReason)) {
     return evidence(endedBy, endReason, WEIGHT.decision);
   }
   if (isReplaced) return evidence(endedBy, endReason, WEIGHT.nothing);
+  if (endReason === 'caller_hangup' && callerSilentMs >= MEDIA_TIMEOUT_MS) {
+    return evidence('carrier', 'media_timeout', WEIGHT.unheard);
+  }
   if (FAILURES.includes(endReason)) {
     // After the caller has gone, a dead job explains nothing.
     return call.legs.length > 0 && call.legs.every((leg) => leg.endedAt !== undefined)

@@ -96,6 +96,35 @@ test('a room that is deleted after livekit-sip gave the caller up tells of a med
   });
 });
 
+/** However it is told. */
+function endOf(...events: CallEvent[]) {
+  const call = fold('call_1', events);
+  expect(fold('call_1', events.toReversed())).toEqual(call);
+  return [call?.state, call?.ending?.by, call?.ending?.reason];
+}
+
+test('a hang-up of somebody who had not been heard for 15 s is one of livekit-sip', () => {
+  const silentFor = (callerSilentMs: number, endReason = 'caller_hangup') =>
+    tell(21, { type: 'agent.ended', data: { endedBy: 'caller', endReason, callerSilentMs } }, job);
+  const hungUp = [joined, audio, left('left', 'hangup')];
+  const timedOut = ['ended', 'carrier', 'media_timeout'];
+  expect(endOf(...hungUp, silentFor(15_040))).toEqual(timedOut);
+  expect(endOf(...hungUp, silentFor(14_960))).toEqual(timedOut);
+  expect(endOf(...hungUp, silentFor(9_000))).toEqual(['ended', 'caller', 'caller_hangup']);
+  // An ingress of ours has seen the BYE itself.
+  const bye = tell(20, {
+    type: 'leg.ended',
+    data: { endedBy: 'caller', endReason: 'caller_hangup' },
+  });
+  expect(endOf(...hungUp, bye, silentFor(20_000))).toEqual(['ended', 'caller', 'caller_hangup']);
+  // The agent decided itself.
+  expect(endOf(joined, audio, removed, silentFor(60_000, 'idle'))).toEqual([
+    'ended',
+    'caller',
+    'idle',
+  ]);
+});
+
 test('busy says the SIP status that it was', () => {
   expect(fold('call_1', HISTORIES.busy)).toMatchObject({
     state: 'failed',

@@ -162,7 +162,13 @@ export const ReportBody = z.discriminatedUnion('type', [
   /** The job's last report, or the worker's on behalf of a job whose process died. */
   z.object({
     type: z.literal('agent.ended'),
-    data: z.object({ endedBy: EndedBy, endReason: EndReason, detail: z.string().optional() }),
+    data: z.object({
+      endedBy: EndedBy,
+      endReason: EndReason,
+      detail: z.string().optional(),
+      /** When the caller left, no audio had come from them for so long. */
+      callerSilentMs: milliseconds.optional(),
+    }),
   }),
 ]);
 export type ReportBody = z.infer<typeof ReportBody>;

@@ -113,6 +113,15 @@ function callOf(events: readonly CallEvent[]): Call {
 }
 
 describe('a caller without an agent', () => {
+  test('who has come back waits since then, whenever their first stay is missed', () => {
+    const joinedAt = new Date(START + 2_000).toISOString();
+    const sip = { direction: 'inbound', ingress: 'livekit-sip', status: 'ringing' } as const;
+    const data = { kind: 'sip', identity: 'sip_1', joinedAt, sip } as const;
+    const correlation = { ...LEG, participantSid: 'PA_back' };
+    const back = event(2, correlation, { type: 'participant.joined', data });
+    expect(course([came('ringing'), back])[0]).toEqual(['dispatch', 5]);
+  });
+
   test('to whom none came is released after three dispatches, not after 180 s of ringing', () => {
     expect(course([came('ringing')])).toEqual([
       ['dispatch', 3],

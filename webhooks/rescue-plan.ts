@@ -1,5 +1,6 @@
 import { isThere } from '../calls/agents.ts';
 import type { Call, Leg, RescueStep } from '../calls/call.ts';
+import { lastStay } from '../calls/legs.ts';
 import type { EndReason } from '../calls/reports.ts';
 import type { Fallback } from '../config/config.ts';
 
@@ -115,7 +116,7 @@ function stepsFor(
 
 /** Since when the caller is alone, and when that has been for long enough. Epoch, ms. */
 function beginning(call: Call, caller: Leg): { readonly start: number; readonly first: number } {
-  const came = caller.stays.find(({ leftAt }) => leftAt === undefined)?.joinedAt;
+  const came = lastStay(caller)?.joinedAt;
   const start = Date.parse(came ?? caller.invitedAt ?? call.startedAt);
   const lost = call.agents.map(({ leftAt, endedAt }) => {
     const at = Date.parse(earlier(leftAt, endedAt));

@@ -1,0 +1,74 @@
+import { ConnectionState, RoomEvent } from '@livekit/rtc-node';
+import type { Room } from '@livekit/rtc-node';
+
+/** How often the statistics are asked for, which cost some 2 ms of CPU, ms. */
+const LOOK_EVERY_MS = 5_000;
+/** Who is silent for longer may be gone: then it matters when they are heard again, ms. */
+const SUSPICIOUS_MS = 2_000;
+const LOOK_CLOSELY_MS = 1_000;
+
+/**
+ * For how long no audio has come from the caller: what tells a media timeout from a hang-up where
+ * livekit-sip's own BYE was answered. Packets count and not frames, which WebRTC makes up where
+ * there are none; and what was known before the end, because LiveKit itself sends some packets of
+ * silence when a track ends.
+ */
+export class CallerSilence {
+  readonly #room: Room;
+  /** Since when we would have heard them, epoch ms. */
+  #since: number | undefined;
+  /** When somebody was heard last, as of a look, epoch ms. */
+  #known: { readonly heardAt: number; readonly lookedAt: number } | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  /** @param signal aborted when the call is over */
+  constructor(room: Room, signal: AbortSignal) {
+    this.#room = room;
+    // What was missed while our own connection was away is not the caller's silence.
+    room.on(RoomEvent.Reconnected, () => {
+      if (this.#since !== undefined) this.begin();
+    });
+    signal.addEventListener('abort', () => clearTimeout(this.#timer), { once: true });
+  }
+
+  /** The caller has answered, or is back. */
+  begin(): void {
+    this.#since = Date.now();
+    this.#known = undefined;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => void this.#look(), LOOK_CLOSELY_MS);
+  }
+
+  /** Until now, ms; undefined when nothing can be said. */
+  read(): number | undefined {
+    if (this.#since === undefined || this.#known === undefined) return undefined;
+    if (this.#room.connectionState !== ConnectionState.CONN_CONNECTED) return undefined;
+    const { lookedAt, heardAt } = this.#known;
+    // A look that has been due for long: the process was stopped, or WebRTC does not answer.
+    if (Date.now() - lookedAt > 2 * LOOK_EVERY_MS) return undefined;
+    const from = Math.max(this.#since, heardAt);
+    const isSuspicious = lookedAt - from >= SUSPICIOUS_MS;
+    return Math.max(0, Math.round((isSuspicious ? Date.now() : lookedAt) - from));
+  }
+
+  async #look(): Promise<void> {
+    const timer = this.#timer;
+    const lookedAt = Date.now();
+    const heardAt = await lastPacketAt(this.#room).catch(() => undefined);
+    if (timer !== this.#timer) return; // begun anew meanwhile
+    this.#known = heardAt === undefined ? undefined : { heardAt, lookedAt };
+    const isSuspicious = (this.read() ?? 0) >= SUSPICIOUS_MS;
+    const wait = isSuspicious ? LOOK_CLOSELY_MS : LOOK_EVERY_MS;
+    this.#timer = setTimeout(() => void this.#look(), wait);
+  }
+}
+
+/** Of all whom we hear, epoch ms; undefined where WebRTC says nothing of packets. */
+async function lastPacketAt(room: Room): Promise<number | undefined> {
+  const { publisherStats, subscriberStats } = await room.getRtcStats();
+  // Both ways may share one connection.
+  const times = [...publisherStats, ...subscriberStats].flatMap(({ stats }) =>
+    stats.case === 'inboundRtp' ? (stats.value.inbound?.lastPacketReceivedTimestamp ?? []) : [],
+  );
+  return times.length === 0 ? undefined : Math.max(...times);
+}
