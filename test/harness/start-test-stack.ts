@@ -27,12 +27,14 @@ export interface TestStackOptions {
   readonly only?: readonly ProcessName[];
   /** Default: any that are free. */
   readonly ports?: StackPorts;
+  /** Default: a new folder, removed at the end. */
+  readonly dataDir?: string;
 }
 
 export async function startTestStack(options: TestStackOptions = {}): Promise<TestStack> {
   const folder = mkdtempSync(join(tmpdir(), 'trunkline-stack-'));
-  const dataDir = join(folder, 'data');
-  mkdirSync(dataDir);
+  const dataDir = options.dataDir ?? join(folder, 'data');
+  mkdirSync(dataDir, { recursive: true });
   shareVoices(dataDir);
   const ports = options.ports ?? (await findStackPorts());
   const logTails = () => tailsOf(join(dataDir, 'logs'));
