@@ -57,7 +57,7 @@ export async function rescueCaller(
     return 'not_ours';
   }
 
-  if (plan.step !== 'release' && isComing(call, dispatches, plan, new Date())) return 'coming';
+  if (isComing(call, dispatches, plan, new Date())) return 'coming';
 
   const step: Step = { ...plan, fallback, room, identity: caller.identity, isCompany };
   if (!(await claim(deps, call, step))) return 'elsewhere';

@@ -122,22 +122,58 @@ describe('a caller without an agent', () => {
     expect(course([came('ringing'), back])[0]).toEqual(['dispatch', 5]);
   });
 
-  test('to whom none came is released after three dispatches, not after 180 s of ringing', () => {
+  test('to whom none came is released within 10 s, not after 180 s of ringing', () => {
     expect(course([came('ringing')])).toEqual([
       ['dispatch', 3],
       ['dispatch', 4.5],
       ['dispatch', 6],
+      ['dispatch', 7.5],
       ['release', 9.5],
     ]);
   });
 
-  test('whose agent is reported dead is helped at once', () => {
+  test('whose agent is reported dead is helped at once, and as long as they bear it', () => {
     expect(course([came(), agent(1, 'A'), agentEnded(60, 'A', 'agent_lost')])).toEqual([
       ['dispatch', 60],
       ['dispatch', 61.5],
       ['dispatch', 63],
-      ['release', 66.5],
+      ['dispatch', 64.5],
+      ['dispatch', 66],
+      ['release', 68],
     ]);
+  });
+
+  test('of whose loss is heard late has the same time from then on', () => {
+    const events = [came(), agent(1, 'A'), agentEnded(60, 'A', 'agent_lost')];
+    const late = {
+      ...(planRescue(callOf(events), undefined) as RescuePlan),
+      dueAt: START + 90_000,
+    };
+    expect(course([...events, ...record(late)])).toEqual([
+      ['dispatch', 91.5],
+      ['dispatch', 93],
+      ['dispatch', 94.5],
+      ['dispatch', 96],
+      ['release', 98],
+    ]);
+  });
+
+  test('who comes back after the agent was lost has the same time as one who comes', () => {
+    const again = event(
+      70,
+      { ...LEG, participantSid: 'PA_again' },
+      {
+        type: 'participant.joined',
+        data: {
+          kind: 'sip',
+          identity: 'sip_1',
+          joinedAt: new Date(START + 70_000).toISOString(),
+          sip: { direction: 'inbound', ingress: 'livekit-sip', status: 'active' },
+        },
+      },
+    );
+    const events = [came(), agent(1, 'A'), agentEnded(60, 'A', 'agent_lost'), again];
+    expect(course(events)[0]).toEqual(['dispatch', 73]);
   });
 
   test("whose agent left has a moment for the agent's reasons", () => {
@@ -156,6 +192,7 @@ describe('a caller without an agent', () => {
 
   test('who was not answered cannot be transferred', () => {
     expect(course([came('ringing')], { number: '+3' }).map(([step]) => step)).toEqual([
+      'dispatch',
       'dispatch',
       'dispatch',
       'dispatch',

@@ -3,10 +3,11 @@ import type { Call, Leg, RescueStep } from '../calls/call.ts';
 import { lastStay } from '../calls/legs.ts';
 import type { EndReason } from '../calls/reports.ts';
 import type { Fallback } from '../config/config.ts';
+import { SILENCE_MS } from '../config/silence.ts';
 
 /**
  * When a caller without an agent gets what, ms. The built-in endpoint apologises 8 s after an
- * INVITE that no agent has answered and 5 s after its agent has left: help comes before that.
+ * INVITE that no agent has answered and 8 s after its agent has left: help comes before that.
  */
 const WAIT_MS = {
   /** From the caller's coming: a dispatch takes about half a second. */
@@ -22,8 +23,6 @@ const WAIT_MS = {
   agent: 3_500,
   /** Somebody's telephone rings. */
   number: 40_000,
-  /** From the last agent that was asked for to hanging up: within 10 s of the caller's coming. */
-  release: 3_500,
   /** LiveKit did not do it. */
   releaseAgain: 5_000,
   /** An ingress of ours hangs up by itself, with an apology; after this it must have failed to. */
@@ -32,8 +31,15 @@ const WAIT_MS = {
   callerGone: 20_000,
 } as const;
 
+/**
+ * For how long an agent is sent for, again and again, because a worker that is started again may be
+ * ready any moment; ms from the first dispatch. Who never had an agent is released within 10 s of
+ * their coming.
+ */
+const WINDOW_MS = { no_agent: 6_500, agent_lost: SILENCE_MS } as const;
+
 /** An agent that dies again and again is not sent for without end. */
-const MAX_STEPS = 8;
+const MAX_AGENTS = 8;
 
 /** What an agent reports of itself when it could not help it. */
 const LOSSES: readonly (EndReason | undefined)[] = ['agent_lost', 'no_agent', 'service_lost'];
@@ -67,13 +73,17 @@ export function planRescue(call: Call, fallback: Fallback | undefined): RescuePl
   const taken = (call.rescue ?? []).filter(({ agents }) => agents === call.agents.length);
   const last = taken.at(-1);
   if (last?.step === 'release' && last.failed !== true) return undefined;
-  const step = stepsFor(call, caller, fallback)[taken.length] ?? 'release';
+  const reason = call.agents.length === 0 ? 'no_agent' : 'agent_lost';
   const { start, first } = beginning(call, caller);
   const due = last === undefined ? first : Date.parse(last.at) + waitAfter(last);
+  // From the first step on, which may be late: the call service may have been away.
+  const begun = taken[0] === undefined ? due : Date.parse(taken[0].at);
+  const until = begun + WINDOW_MS[reason];
+  const step = isWanted(call) ? nextStep(taken, caller, fallback, due, until) : 'release';
   return {
     step,
-    reason: call.agents.length === 0 ? 'no_agent' : 'agent_lost',
-    dueAt: step === 'release' ? due + beforeRelease(call, last) : due,
+    reason,
+    dueAt: step === 'release' ? releaseAt(call, last, due, until) : due,
     since: last === undefined ? start : Date.parse(last.at),
     id: `rescue:${caller.key}:${call.agents.length}:${taken.length}`,
     agents: call.agents.length,
@@ -94,30 +104,39 @@ function isOnTheLine({ endedAt, stays }: Leg): boolean {
   return endedAt === undefined && stays.some(({ leftAt }) => leftAt === undefined);
 }
 
-function stepsFor(
-  call: Call,
+/** Whether an agent is to talk with the caller, and not only to hang up on them. */
+function isWanted(call: Call): boolean {
+  if (call.agents.length >= MAX_AGENTS) return false;
+  return call.endingAt === undefined || LOSSES.includes(call.ending?.reason);
+}
+
+function nextStep(
+  taken: readonly RescueStep[],
   caller: Leg,
   fallback: Fallback | undefined,
-): readonly RescueStep['step'][] {
-  const isWanted = call.endingAt === undefined || LOSSES.includes(call.ending?.reason);
-  if (!isWanted || (call.rescue?.length ?? 0) >= MAX_STEPS) return ['release'];
-  // Who has not been answered cannot be transferred (RFC 3515 asks for a dialog).
-  const person = fallback?.number !== undefined && caller.answeredAt !== undefined;
-  return [
-    'dispatch',
-    // A worker that died with its hosts is started anew, but not at once.
-    'dispatch',
-    ...(fallback?.agent === undefined ? ([] as const) : (['agent'] as const)),
-    ...(person ? (['number'] as const) : ([] as const)),
-    ...(fallback?.agent === undefined && !person ? (['dispatch'] as const) : ([] as const)),
-    'release',
-  ];
+  due: number,
+  until: number,
+): RescueStep['step'] {
+  const isTaken = (wanted: RescueStep['step']) => taken.some(({ step }) => step === wanted);
+  if (isTaken('number')) return 'release';
+  if (taken.length >= 2) {
+    if (fallback?.agent !== undefined && !isTaken('agent')) return 'agent';
+    // Who has not been answered cannot be transferred (RFC 3515 asks for a dialog).
+    if (fallback?.number !== undefined && caller.answeredAt !== undefined) return 'number';
+  }
+  return due + WAIT_MS.dispatch <= until ? 'dispatch' : 'release';
+}
+
+/** At the end of the time for which an agent was sent for, where one was. */
+function releaseAt(call: Call, last: RescueStep | undefined, due: number, until: number): number {
+  const own = call.ingress === 'livekit-sip' ? 0 : WAIT_MS.ownIngress;
+  const sentFor = last?.step === 'dispatch' || last?.step === 'agent';
+  return own + (sentFor ? Math.max(due, until) : due);
 }
 
 /** Since when the caller is alone, and when that has been for long enough. Epoch, ms. */
 function beginning(call: Call, caller: Leg): { readonly start: number; readonly first: number } {
-  const came = lastStay(caller)?.joinedAt;
-  const start = Date.parse(came ?? caller.invitedAt ?? call.startedAt);
+  const start = Date.parse(lastStay(caller)?.joinedAt ?? caller.invitedAt ?? call.startedAt);
   const lost = call.agents.map(({ leftAt, endedAt }) => {
     const at = Date.parse(earlier(leftAt, endedAt));
     return { start: at, first: at + waitFor(call, endedAt) };
@@ -136,11 +155,6 @@ function waitFor(call: Call, endedAt: string | undefined): number {
 function waitAfter({ step, failed }: RescueStep): number {
   if (step === 'release') return WAIT_MS.releaseAgain;
   return failed === true && step === 'number' ? 0 : WAIT_MS[step];
-}
-
-function beforeRelease(call: Call, last: RescueStep | undefined): number {
-  const own = call.ingress === 'livekit-sip' ? 0 : WAIT_MS.ownIngress;
-  return own + (last?.step === 'dispatch' ? WAIT_MS.release - WAIT_MS.dispatch : 0);
 }
 
 function earlier(a: string | undefined, b: string | undefined): string {

@@ -93,6 +93,7 @@ test('the caller is released within 15 s, and the record says why', async () => 
     'rescue.dispatched',
     'rescue.dispatched',
     'rescue.dispatched',
+    'rescue.dispatched',
     'rescue.released',
   ]);
 });

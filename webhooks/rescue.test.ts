@@ -177,9 +177,11 @@ describe('a caller without an agent', () => {
       'dispatch trunkline {"line":"main"}',
       'dispatch trunkline {"line":"main"}',
       'dispatch trunkline {"line":"main"}',
+      'dispatch trunkline {"line":"main"}',
       'delete room',
     ]);
     expect(await timeline()).toEqual([
+      'rescue.dispatched',
       'rescue.dispatched',
       'rescue.dispatched',
       'rescue.dispatched',
@@ -209,6 +211,31 @@ describe('a caller without an agent', () => {
       'dispatch trunkline {"line":"main","resumed":true}',
     ]);
     expect((await timeline()).toSorted()).toEqual(['rescue.dispatched', 'rescue.removed']);
+  });
+
+  test('gets the agent of a worker that is started again and ready only after 6 s', async () => {
+    const it = rescuer();
+    people.push(AGENT);
+    dispatches = dispatches.map((dispatch) => ({ ...dispatch, jobs: ['AJ_A'] }));
+    await happens(it, came(), agentCame(), agentHeard());
+    await pass(10_000);
+    await happens(it, agentDied());
+    // What nobody takes is lost: LiveKit does not keep it for a worker that comes.
+    const sent = () => asked.filter((action) => action.startsWith('dispatch')).length;
+    await pass(6_000);
+    const before = sent();
+    await vi.waitFor(async () => {
+      await pass(100);
+      expect(sent()).toBeGreaterThan(before);
+    });
+    // It takes its time to join, on a busy machine: nobody is released meanwhile.
+    dispatches = [{ id: 'AD_2', agentName: 'trunkline', metadata: '', jobs: ['AJ_B'] }];
+    await pass(4_000);
+    people.push({ sid: 'PA_B', identity: 'agent-AJ_B', kind: 'AGENT' });
+    await happens(it, agentCame('AJ_B'));
+    await pass(30_000);
+    expect(sent()).toBe(before + 1);
+    expect(asked).not.toContain('delete room');
   });
 
   test('gets the other agent, then the person, of the line', async () => {
@@ -272,7 +299,7 @@ describe('a caller without an agent', () => {
   test('is helped once by two call services', async () => {
     await happens([rescuer(), rescuer()], came());
     await pass(11_000);
-    expect(asked.filter((action) => action.startsWith('dispatch'))).toHaveLength(3);
+    expect(asked.filter((action) => action.startsWith('dispatch'))).toHaveLength(4);
     expect(asked.filter((action) => action === 'delete room')).toHaveLength(1);
   });
 

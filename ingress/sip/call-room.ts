@@ -1,10 +1,9 @@
 import type { Logger } from 'pino';
+import { SILENCE_MS } from '../../config/silence.ts';
 import type { CallLeg, CallLegOptions, LegClosed, OpenLeg } from './call-leg.ts';
 
 /** A room that is not there by then is not coming: the carrier may try elsewhere. */
 const ENTER_TIMEOUT_MS = 4_000;
-/** How long a caller waits in silence for an agent that has left the room. */
-const AGENT_BACK_MS = 5_000;
 
 export interface CallRoomEvents {
   /** An agent can be heard; once. */
@@ -92,7 +91,7 @@ export class CallRoom {
     leg.on('agentGone', () => {
       this.#log.warn('agent has left the room');
       clearTimeout(this.#agentTimer);
-      this.#agentTimer = setTimeout(onAgentLost, AGENT_BACK_MS);
+      this.#agentTimer = setTimeout(onAgentLost, SILENCE_MS);
     });
     leg.on('agentBack', () => clearTimeout(this.#agentTimer));
     leg.on('closed', (reason) => {
