@@ -2,13 +2,13 @@ import { DisconnectReason, Room, RoomEvent } from '@livekit/rtc-node';
 import type { RemoteParticipant } from '@livekit/rtc-node';
 import { RoomServiceClient } from 'livekit-server-sdk';
 import type { Logger } from 'pino';
+import { GREETED } from '../calls/greeted.ts';
 import type { Config } from '../config/config.ts';
 import { deleteRoom, isSip, removeParticipant } from '../livekit/room-removal.ts';
 import type { Person } from '../livekit/room-removal.ts';
-import { GREETED } from './caller.ts';
 import { fromRoomDisconnect } from './ending.ts';
 import type { Ending } from './ending.ts';
-import { followCaller } from './follow-caller.ts';
+import { followCaller, isOnThePhone } from './follow-caller.ts';
 import type { CallerEvents } from './follow-caller.ts';
 import { isOurAgent, watchForOtherAgents } from './one-agent.ts';
 
@@ -31,6 +31,7 @@ export class CallRoom {
   readonly #service: RoomServiceClient;
   readonly #ourAgents: ReadonlySet<string>;
   #sid: string;
+  #hasGreeted = false;
   #lookForOthers: (() => Promise<void>) | undefined;
 
   constructor(options: CallRoomOptions) {
@@ -53,7 +54,8 @@ export class CallRoom {
     void this.#checkRoom();
     const names = this.#ourAgents;
     const onOther = () => onLost(REPLACED);
-    const options = { names, log, onOther, rooms: this.#service };
+    const hasGreeted = () => this.#hasGreeted;
+    const options = { names, log, hasGreeted, onOther, rooms: this.#service };
     this.#lookForOthers = watchForOtherAgents(room, options, signal);
     await this.#lookForOthers();
     signal.throwIfAborted();
@@ -68,11 +70,15 @@ export class CallRoom {
     followCaller(this.room, events, signal);
   }
 
-  /** For an agent that comes after us: it says that it goes on, and does not greet them anew. */
-  async markGreeted({ identity }: RemoteParticipant, jobId: string): Promise<void> {
+  /** The caller has answered and was spoken to: for an agent that comes after us. */
+  async markGreeted(caller: RemoteParticipant, jobId: string): Promise<void> {
+    this.#hasGreeted = true;
+    const mark = { [GREETED]: jobId };
     try {
-      const attributes = { [GREETED]: jobId };
-      await this.#service.updateParticipant(this.#options.name, identity, { attributes });
+      await this.room.localParticipant?.setAttributes(mark);
+      if (!isOnThePhone(caller)) return;
+      const attributes = { ...mark, 'sip.callStatus': 'active' };
+      await this.#service.updateParticipant(this.#options.name, caller.identity, { attributes });
     } catch (error) {
       // The caller has gone meanwhile, or the next agent will greet them again.
       this.#options.log.debug({ err: error }, 'the caller is not marked as greeted');

@@ -1,5 +1,6 @@
 import { ParticipantKind, RoomEvent } from '@livekit/rtc-node';
 import type { Participant, RemoteParticipant, Room } from '@livekit/rtc-node';
+import { GREETED } from '../calls/greeted.ts';
 import type { CallerMet } from '../calls/reports.ts';
 import { toE164 } from '../config/e164.ts';
 import { findLine } from '../config/config.ts';
@@ -26,7 +27,9 @@ export async function waitForAnswer(
   const isAnswered = (): boolean => {
     // Who has come back is another object.
     const now = room.remoteParticipants.get(caller.identity) ?? caller;
-    return now.info.kind !== ParticipantKind.SIP || callStatus(now) === 'active';
+    if (now.info.kind !== ParticipantKind.SIP || callStatus(now) === 'active') return true;
+    // livekit-sip forgets that it has answered when it loses LiveKit and comes back.
+    return now.attributes[GREETED] !== undefined;
   };
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const check = () => isAnswered() && resolve();
@@ -83,9 +86,6 @@ export function cameByNoTrunk(attributes: Readonly<Record<string, string>>): boo
   const byRule = attributes['trunkline.ingress'] === 'livekit-sip' && attributes['sip.ruleID'];
   return Boolean(byRule) && !attributes['sip.trunkID'];
 }
-
-/** An attribute of a caller's whom an agent has spoken to: the id of its job. */
-export const GREETED = 'trunkline.greeted';
 
 /**
  * Whether the caller was in conversation with another agent just before. A rescue says so in its

@@ -127,7 +127,7 @@ const NOT_BACK: Ending = {
 };
 
 /** livekit-sip's callers, and those of every way in of ours. */
-function isOnThePhone({ info }: Pick<RemoteParticipant, 'info'>): boolean {
+export function isOnThePhone({ info }: Pick<RemoteParticipant, 'info'>): boolean {
   return info.kind === ParticipantKind.SIP;
 }
 

@@ -233,7 +233,8 @@ class Job {
     if (isFirst) this.#watch(session, line);
     if (caller !== this.#welcomed) return;
     const { metadata, id } = this.#info;
-    if (isResumed(metadata, caller.attributes)) await this.#sayResumed(session, line);
+    const { attributes } = this.#caller ?? caller;
+    if (isResumed(metadata, attributes)) await this.#sayResumed(session, line);
     else await this.#greet(session, line);
     this.#greeted = caller.identity;
     void this.#room.markGreeted(caller, id);
@@ -243,10 +244,13 @@ class Job {
   async #resume(): Promise<void> {
     this.#silence.begin();
     const [session, line] = [this.#session, this.#line];
-    if (!session || !line || this.#caller?.identity !== this.#greeted) return;
+    const caller = this.#caller;
+    if (!session || !line || !caller || caller.identity !== this.#greeted) return;
     session.interrupt();
     await this.#room.isOurs();
     if (this.#over.signal.aborted) return;
+    // What livekit-sip's participant had of attributes is gone.
+    void this.#room.markGreeted(caller, this.#info.id);
     await this.#sayResumed(session, line);
   }
 

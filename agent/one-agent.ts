@@ -2,16 +2,20 @@ import { RoomEvent } from '@livekit/rtc-node';
 import type { RemoteParticipant, Room } from '@livekit/rtc-node';
 import type { RoomServiceClient } from 'livekit-server-sdk';
 import type { Logger } from 'pino';
+import { GREETED } from '../calls/greeted.ts';
 
 /**
  * LiveKit sends the agent again into a room that it makes anew when a node has died, and the agent
- * that was there comes back by itself: of two in one room the one that came into it first stays.
+ * that was there comes back by itself. Of two in one room the one that has spoken with the caller
+ * stays, because it knows what was said; of two that have or have not, the one that came first.
  */
 export interface OneAgentOptions {
   readonly rooms: Pick<RoomServiceClient, 'getParticipant'>;
   /** Our agents' names, and those of the lines' fallbacks; other agents are not in the way. */
   readonly names: ReadonlySet<string>;
   readonly log: Pick<Logger, 'warn'>;
+  /** Whether we have spoken with the caller. */
+  readonly hasGreeted: () => boolean;
   /** Another one is with the caller. */
   readonly onOther: () => void;
 }
@@ -31,14 +35,22 @@ export function watchForOtherAgents(
       const { name = '', localParticipant } = room;
       // After a reconnection the room object knows late what has become of us; the server knows.
       const me = await options.rooms.getParticipant(name, localParticipant?.identity ?? '');
-      const since = Number(me.joinedAtMs);
-      if (others.some((other) => cameBefore(other, since, me.sid))) options.onOther();
+      const hasGreeted = options.hasGreeted();
+      const isBefore = (other: RemoteParticipant) =>
+        GREETED in other.attributes === hasGreeted
+          ? cameBefore(other, Number(me.joinedAtMs), me.sid)
+          : !hasGreeted;
+      if (others.some(isBefore)) options.onOther();
     } catch (error) {
       options.log.warn({ err: error }, 'which of two agents is the first is not known');
     }
   };
   const look = () => void check();
-  const looks = [RoomEvent.ParticipantConnected, RoomEvent.Reconnected] as const;
+  const looks = [
+    RoomEvent.ParticipantConnected,
+    RoomEvent.ParticipantAttributesChanged,
+    RoomEvent.Reconnected,
+  ] as const;
   for (const event of looks) room.on(event, look);
   signal.addEventListener('abort', () => {
     for (const event of looks) room.off(event, look);

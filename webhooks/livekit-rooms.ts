@@ -36,6 +36,12 @@ export interface LiveKitActions {
    * Whether the room is gone.
    */
   deleteRoom(room: LiveKitRoom, mayGo: (person: LiveKitParticipant) => boolean): Promise<boolean>;
+  /** Of a participant; those that are not named stay. Rejects when it has gone. */
+  setAttributes(
+    roomName: string,
+    identity: string,
+    attributes: Readonly<Record<string, string>>,
+  ): Promise<void>;
   /** By SIP REFER; resolves when the far end has taken the call. */
   transfer(roomName: string, identity: string, number: string): Promise<void>;
 }
@@ -89,6 +95,9 @@ export function createLiveKitRooms(
     },
     async deleteRoom(room, mayGo) {
       return deleteRoom(rooms, room, (person) => mayGo(described(person)));
+    },
+    async setAttributes(roomName, identity, attributes) {
+      await rooms.updateParticipant(roomName, identity, { attributes: { ...attributes } });
     },
     async transfer(roomName, identity, number) {
       await sip.transferSipParticipant(roomName, identity, `tel:${number}`, {

@@ -117,6 +117,28 @@ test("another system's caller is left alone; the answer that nobody tells is lea
   await caller.hangUp();
 });
 
+test('a caller whose way in forgets that it has answered comes back as answered', async () => {
+  await roomFor(5, 'somebody');
+  const caller = await callRoom({ ...livekit, ...KEY }, 5);
+  await caller.answer();
+  await vi.waitFor(
+    async () => expect((await callOf(caller.sipCallId))?.answeredAt).toBeDefined(),
+    WAIT,
+  );
+  // As livekit-sip does: with the attributes that it had when it came first.
+  const again = await callRoom({ ...livekit, ...KEY }, 5);
+  await vi.waitFor(async () => {
+    const [present] = await service.listParticipants('call-5');
+    expect(present?.attributes).toMatchObject({
+      'sip.callID': caller.sipCallId,
+      'sip.callStatus': 'active',
+    });
+  }, WAIT);
+  const call = await callOf(caller.sipCallId);
+  expect(call?.legs).toMatchObject([{ stays: [{}, {}] }]);
+  await again.hangUp();
+});
+
 test('what is gone already is as good as removed', async () => {
   const rooms = createLiveKitRooms({ url: livekit.url, ...KEY });
   expect(await rooms.deleteRoom({ name: 'never-was', sid: 'RM_0' }, () => true)).toBe(true);

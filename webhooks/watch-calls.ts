@@ -8,6 +8,7 @@ import { QuickLook, reconcile } from './reconcile.ts';
 import { repeat } from './repeat.ts';
 import type { Repeated } from './repeat.ts';
 import { Rescuer } from './rescue.ts';
+import { restoreAnswers } from './restore-answer.ts';
 
 const RECONCILE_EVERY_MS = 15_000;
 const QUICK_LOOK_EVERY_MS = 2_500;
@@ -51,12 +52,23 @@ export function watchCalls(options: WatchOptions): CallWatch {
     ...options,
     onStep: (step, reason) => metrics?.countRescue(step, reason),
   });
+  /** Whatever is recorded is acted on at once, whoever told or found it. */
+  const watched: Ledger = {
+    ...ledger,
+    async record(events) {
+      const recorded = await ledger.record(events);
+      rescuer.heard(events, recorded);
+      void restoreAnswers(options, events, recorded);
+      return recorded;
+    },
+  };
   const deps = {
     ...options,
+    ledger: watched,
     livekit: {
       ...livekit,
-      async rooms() {
-        const asked = livekit.rooms();
+      async rooms(name?: string) {
+        const asked = livekit.rooms(name);
         void asked.then(
           () => metrics?.livekitAnswered(true),
           () => metrics?.livekitAnswered(false),
@@ -76,14 +88,7 @@ export function watchCalls(options: WatchOptions): CallWatch {
   }
 
   return {
-    ledger: {
-      ...ledger,
-      async record(events) {
-        const recorded = await ledger.record(events);
-        rescuer.heard(events, recorded);
-        return recorded;
-      },
-    },
+    ledger: watched,
     start() {
       tasks = [
         repeat(compare, RECONCILE_EVERY_MS, log),
