@@ -54,6 +54,22 @@ test('a call of which all is known is sealed soon, and once', async () => {
   expect(await seal(5_000)).toBe(0);
 });
 
+test('one that cannot be sealed keeps no other from it', async () => {
+  const others = eventsOf('inbound-caller-vanishes-bye-unanswered');
+  await ledger.record([...events, ...reports, ...others]);
+  const bad = (await calls()).find(({ room }) => room?.sid === roomSid)?.id ?? '';
+  const damaged = {
+    openCalls: () => ledger.openCalls(),
+    async seal(ids: readonly string[], at: string) {
+      if (ids.includes(bad)) throw new TypeError('a bug');
+      return ledger.seal(ids, at);
+    },
+  };
+  const later = new Date(Date.now() + 3_600_000);
+  await expect(sealSettled(damaged, later)).rejects.toThrow('could not be sealed');
+  expect((await ledger.openCalls()).map(({ call }) => call.id)).toEqual([bad]);
+});
+
 test.each([0, 4])(
   "a worker's last report is waited for, then given up; of %i that came before",
   async (count) => {

@@ -3,6 +3,7 @@ import type { Call } from '../calls/call.ts';
 import { isFinal } from '../calls/call.ts';
 import type { Ledger } from '../calls/ledger.ts';
 import { mayComeBack, outstanding } from '../calls/state.ts';
+import { isForAll } from '../calls/store-errors.ts';
 
 /** Webhooks and reports of one end arrive within this, ms without any event. */
 const QUIET_MS = 2_000;
@@ -14,7 +15,10 @@ const ROOM_MS = 300_000;
 /** Sealed together, so that the disk is waited for once, and nobody waits for long. */
 const PORTION = 32;
 
-/** Seals the calls of which nothing more is expected, and those that are given up. How many. */
+/**
+ * Seals the calls of which nothing more is expected, and those that are given up. How many. When one
+ * cannot be sealed it rejects, but with the others sealed.
+ */
 export async function sealSettled(
   ledger: Pick<Ledger, 'openCalls' | 'seal'>,
   now: Date,
@@ -23,12 +27,20 @@ export async function sealSettled(
     ({ call, touchedAt }) => isFinal(call.state) && isSettled(call, touchedAt, now),
   );
   let sealed = 0;
+  const failures: unknown[] = [];
+  const seal = async (ids: readonly string[]) => {
+    sealed += (await ledger.seal(ids, now.toISOString())).length;
+  };
   for (let start = 0; start < settled.length; start += PORTION) {
     const ids = settled.slice(start, start + PORTION).map(({ call }) => call.id);
-    sealed += (await ledger.seal(ids, now.toISOString())).length;
+    await seal(ids).catch(async (error: unknown) => {
+      if (isForAll(error)) throw error;
+      for (const id of ids) await seal([id]).catch((reason: unknown) => failures.push(reason));
+    });
     // SQLite never waits: requests have their turn in between.
     await turn();
   }
+  if (failures.length > 0) throw new AggregateError(failures, 'records could not be sealed');
   return sealed;
 }
 
