@@ -5,5 +5,9 @@ const AUDIBLE = 100;
 
 /** Whether a caller can hear anything of it. */
 export function isAudible({ data }: Pick<AudioFrame, 'data'>): boolean {
-  return data.some((sample) => sample > AUDIBLE || sample < -AUDIBLE);
+  return data.some(isAudibleSample);
+}
+
+export function isAudibleSample(sample: number): boolean {
+  return sample > AUDIBLE || sample < -AUDIBLE;
 }

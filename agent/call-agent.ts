@@ -29,7 +29,7 @@ export class CallAgent extends voice.Agent {
     tools: llm.ToolContext,
     settings: voice.ModelSettings,
   ): Promise<Answer> {
-    const request = history.copy();
+    const request = history.copy({ excludeEmptyMessage: true });
     const now = `It is ${dateAndTime(new Date(), this.#line.timeZone)}.`;
     // Behind the instructions, which stay the same and so in the provider's cache.
     const begin = request.items.findIndex(

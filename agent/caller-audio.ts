@@ -1,6 +1,7 @@
 import { voice } from '@livekit/agents';
 import { AudioStream } from '@livekit/rtc-node';
-import type { RemoteTrack } from '@livekit/rtc-node';
+import type { AudioFrame, RemoteTrack } from '@livekit/rtc-node';
+import { TransformStream } from 'node:stream/web';
 import { STT_SAMPLE_RATE } from './deepgram-stt.ts';
 
 /**
@@ -11,6 +12,8 @@ const FRAME_MS = 20;
 
 /** What the caller says, at the rate that recogniser and VAD share. */
 export class CallerAudio extends voice.AudioInput {
+  /** Told of every frame, whoever else listens. */
+  onFrame: (frame: AudioFrame) => void = () => undefined;
   #input: string | undefined;
 
   /** Replaces the track listened to; a caller may leave and come back. */
@@ -21,6 +24,12 @@ export class CallerAudio extends voice.AudioInput {
       numChannels: 1,
       frameSizeMs: FRAME_MS,
     });
-    this.#input = this.multiStream.addInputStream(stream);
+    const tap = new TransformStream<AudioFrame, AudioFrame>({
+      transform: (frame, controller) => {
+        this.onFrame(frame);
+        controller.enqueue(frame);
+      },
+    });
+    this.#input = this.multiStream.addInputStream(stream.pipeThrough(tap));
   }
 }

@@ -1,14 +1,26 @@
 import { voice } from '@livekit/agents';
 import type { AgentProfile } from '../config/config.ts';
+import type { Speaker } from './speaker.ts';
 import type { ModelUsage, ReportBody, Turn, TurnLatency } from '../calls/reports.ts';
 
 type Report = (body: ReportBody, at?: Date) => void;
 
-/** Turns what a session says of itself into reports: turns with latencies, errors, usage. */
-export function reportConversation(session: voice.AgentSession, report: Report): void {
+/**
+ * Turns what a session says of itself into reports: turns with latencies, errors, usage. The agent
+ * has said what the caller has heard; the model's history is put right, too.
+ */
+export function reportConversation(
+  session: voice.AgentSession,
+  speaker: Pick<Speaker, 'takeSaid'>,
+  report: Report,
+): void {
   let index = 0;
   session.on(voice.AgentSessionEventTypes.ConversationItemAdded, ({ item }) => {
     if (item.type !== 'message' || (item.role !== 'user' && item.role !== 'assistant')) return;
+    if (item.role === 'assistant') {
+      const said = speaker.takeSaid();
+      if (said !== undefined) item.content = said === '' ? [] : [said];
+    }
     const text = item.textContent?.trim();
     if (!text) return;
     const { metrics } = item;

@@ -1,29 +1,22 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { voice } from '@livekit/agents';
 import type { RemoteParticipant } from '@livekit/rtc-node';
 import type { Logger } from 'pino';
 import type { Reporter } from '../calls/reporter.ts';
 import type { Correlation, ReportBody } from '../calls/reports.ts';
-import type { Config, Line } from '../config/config.ts';
+import type { Config } from '../config/config.ts';
 import { leaveRoom } from '../livekit/leave-room.ts';
-import { CallAgent } from './call-agent.ts';
 import { CallRoom } from './call-room.ts';
 import { CallerSilence } from './caller-silence.ts';
 import { cameByNoTrunk, chooseLine, isResumed, meetingWith, waitForAnswer } from './caller.ts';
-import { reportConversation, usageOf } from './conversation-reports.ts';
+import { Conversation, settle } from './conversation.ts';
 import { fromFailure, isOutOfTheRoom } from './ending.ts';
 import type { Ending } from './ending.ts';
-import { watchPatience } from './patience.ts';
-import { phrasesFor } from './phrases.ts';
 import type { Phrases } from './phrases.ts';
 import type { Providers } from './providers.ts';
 import { listenToCaller, publishVoice } from './room-audio.ts';
 import type { CallerEar } from './room-audio.ts';
-import { createSession } from './session.ts';
-import { speechOf } from './speakable.ts';
-import { asFrames, play } from './spoken-texts.ts';
+import type { Speaker } from './speaker.ts';
 import type { SpokenTexts } from './spoken-texts.ts';
-import { endCallTool } from './tools.ts';
 
 /** What the worker hands to a host for one call. */
 export interface JobInfo {
@@ -49,15 +42,11 @@ const CALLER_TIMEOUT_MS = 60_000;
 const ANSWER_TIMEOUT_MS = 180_000;
 /** The server ends our job when the room is deleted; the room itself then says why. */
 const TERMINATION_GRACE_MS = 1_000;
-/** Closing a session may wait for a provider that hangs; the call's record must not. */
-const CLOSE_TIMEOUT_MS = 2_000;
+/** An answer that comes later than this is nobody's. */
 const FAREWELL_TIMEOUT_MS = 10_000;
 const LEAVE_TIMEOUT_MS = 5_000;
 /** What was said last is still on its way to the caller, through a jitter buffer at the far end. */
 const LAST_WORDS_MS = 300;
-/** What a caller bears before they say "Hello?". */
-const REPLY_TIMEOUT_MS = 5_000;
-const MAX_MISSED_REPLIES = 2;
 
 /**
  * One call, from the agent joining the room to its last report. Resolves when all is reported;
@@ -77,15 +66,14 @@ class Job {
   readonly #ended = Promise.withResolvers<Ending>();
   /** Aborted when the call is over. */
   readonly #over = new AbortController();
-  #speaker: voice.ParticipantAudioOutput | undefined;
-  #session: voice.AgentSession | undefined;
+  #speaker: Speaker | undefined;
+  #conversation: Conversation | undefined;
   #caller: RemoteParticipant | undefined;
   #ear: CallerEar | undefined;
   /** Whom the agent has greeted, or will when they answer. */
   #welcomed: RemoteParticipant | undefined;
   /** Identity of who was spoken to. */
   #greeted: string | undefined;
-  #line: Line | undefined;
 
   constructor(info: JobInfo, deps: JobDependencies) {
     this.#info = info;
@@ -188,10 +176,9 @@ class Job {
   }
 
   async #converse(caller: RemoteParticipant): Promise<void> {
-    const { config, providers } = this.#deps;
+    const { config, providers, spokenTexts } = this.#deps;
     const line = chooseLine(config, this.#info.metadata, caller.attributes);
     if (!line) return this.#refuse('no line has the number that was dialled');
-    this.#line = line;
     this.#report({
       type: 'agent.started',
       data: {
@@ -202,40 +189,39 @@ class Job {
         pipeline: 'cascade',
       },
     });
-    const session = createSession(line, providers);
-    this.#session = session;
-    reportConversation(session, (body) => this.#report(body));
-    session.on(voice.AgentSessionEventTypes.Close, ({ error }) => {
-      if (error) this.#end(providerFailure(error.type));
-    });
     this.#ear = listenToCaller(this.#room.room, this.#log);
     this.#ear.turnTo(this.#caller ?? caller);
-    session.input.audio = this.#ear.audio;
-    session.output.audio = this.#speaker as voice.ParticipantAudioOutput;
-    session.output.audio.once(voice.AudioOutput.EVENT_PLAYBACK_STARTED, () =>
-      this.#report({ type: 'agent.first_audio', data: {} }),
-    );
-    const hangUp = () => this.#end({ endedBy: 'agent', endReason: 'agent_hangup' });
-    await session.start({ agent: new CallAgent(line, [endCallTool(hangUp)]), record: false });
+    this.#conversation = new Conversation({
+      line,
+      providers,
+      spokenTexts,
+      speaker: this.#speaker as Speaker,
+      audio: this.#ear.audio,
+      log: this.#log,
+      report: (body) => this.#report(body),
+      end: (ending) => this.#end(ending),
+      signal: this.#over.signal,
+    });
+    await this.#conversation.start();
     await this.#welcome();
     await this.#ended.promise;
   }
 
   /** When the caller has answered; again when a telephone takes the place of a browser. */
   async #welcome(): Promise<void> {
-    const [caller, session, line] = [this.#caller, this.#session, this.#line];
-    if (!caller || !session || !line) return;
+    const [caller, conversation] = [this.#caller, this.#conversation];
+    if (!caller || !conversation) return;
     const isFirst = this.#welcomed === undefined;
     this.#welcomed = caller;
-    if (!isFirst) session.interrupt();
+    if (!isFirst) conversation.interrupt();
     await waitForAnswer(this.#room.room, caller, this.#within(ANSWER_TIMEOUT_MS));
     this.#silence.begin();
-    if (isFirst) this.#watch(session, line);
+    if (isFirst) conversation.begin();
     if (caller !== this.#welcomed) return;
     const { metadata, id } = this.#info;
     const { attributes } = this.#caller ?? caller;
-    if (isResumed(metadata, attributes)) await this.#sayResumed(session, line);
-    else await this.#greet(session, line);
+    if (isResumed(metadata, attributes)) await conversation.resume();
+    else await conversation.greet();
     this.#greeted = caller.identity;
     void this.#room.markGreeted(caller, id);
   }
@@ -243,75 +229,20 @@ class Job {
   /** We have not heard each other for a while. */
   async #resume(): Promise<void> {
     this.#silence.begin();
-    const [session, line] = [this.#session, this.#line];
-    const caller = this.#caller;
-    if (!session || !line || !caller || caller.identity !== this.#greeted) return;
-    session.interrupt();
+    const [caller, conversation] = [this.#caller, this.#conversation];
+    if (!caller || !conversation || caller.identity !== this.#greeted) return;
+    conversation.interrupt();
     await this.#room.isOurs();
     if (this.#over.signal.aborted) return;
     // What livekit-sip's participant had of attributes is gone.
     void this.#room.markGreeted(caller, this.#info.id);
-    await this.#sayResumed(session, line);
-  }
-
-  #sayResumed(session: voice.AgentSession, line: Line): Promise<void> {
-    return this.#say(session, phrasesFor(line.language).resumed);
-  }
-
-  async #greet(session: voice.AgentSession, line: Line): Promise<void> {
-    const { greeting } = line.agent;
-    if ('text' in greeting) {
-      return this.#say(session, await speechOf(greeting.text, line.language));
-    }
-    const recording = await this.#deps.spokenTexts.recording(greeting.wav);
-    session.say('(the recorded greeting)', { audio: asFrames(recording) });
-  }
-
-  /** A text that is the same in every call: its audio is there already, whatever the TTS does. */
-  async #say(session: voice.AgentSession, text: string): Promise<void> {
-    try {
-      const samples = await this.#deps.spokenTexts.samples((this.#line as Line).agent, text);
-      if (!this.#over.signal.aborted) session.say(text, { audio: asFrames(samples) });
-    } catch (error) {
-      this.#log.warn({ err: error }, 'a fixed text cannot be synthesised');
-      this.#end(providerFailure('tts_error'));
-    }
-  }
-
-  /** Nobody is left in silence, and no call lasts for ever. */
-  #watch(session: voice.AgentSession, line: Line): void {
-    const { signal } = this.#over;
-    const { maxDurationSeconds, idleSeconds } = line.agent.limits;
-    const phrases = phrasesFor(line.language);
-    const tooLong = setTimeout(
-      () => this.#end({ endedBy: 'system', endReason: 'max_duration', farewell: 'goodbye' }),
-      maxDurationSeconds * 1000,
-    );
-    signal.addEventListener('abort', () => clearTimeout(tooLong), { once: true });
-    const options = {
-      replyTimeoutMs: REPLY_TIMEOUT_MS,
-      maxMissed: MAX_MISSED_REPLIES,
-      onMissed: () => {
-        session.interrupt();
-        void this.#say(session, phrases.repeat);
-      },
-      onGivenUp: () => this.#end(providerFailure('no reply')),
-      idleMs: idleSeconds * 1000,
-      onSilence: (times: number) => {
-        if (times === 1) void this.#say(session, phrases.stillThere);
-        else this.#end({ endedBy: 'agent', endReason: 'idle', farewell: 'goodbye' });
-      },
-    };
-    watchPatience(session, options, signal);
+    await conversation.resume();
   }
 
   /** What must be known is reported before anything that may hang or be killed. */
   async #finish(ending: Ending): Promise<void> {
     const { farewell, ...reported } = ending;
-    if (this.#session && this.#line) {
-      await settle(this.#session.close(), CLOSE_TIMEOUT_MS); // its last turn is reported by this
-      this.#report({ type: 'usage', data: { models: usageOf(this.#session, this.#line.agent) } });
-    }
+    await this.#conversation?.close();
     if (farewell && this.#room.room.isConnected) await this.#bid(farewell);
     this.#report({ type: 'agent.ended', data: reported });
     this.#log.info(reported, 'the call ended');
@@ -319,14 +250,11 @@ class Job {
   }
 
   async #bid(farewell: keyof Phrases): Promise<void> {
-    const { spokenTexts } = this.#deps;
-    if (!this.#line || !this.#speaker || !this.#caller) return;
+    if (!this.#conversation || !this.#caller) return;
     try {
       // What is said before the phone is answered nobody hears.
       await waitForAnswer(this.#room.room, this.#caller, AbortSignal.timeout(FAREWELL_TIMEOUT_MS));
-      const text = phrasesFor(this.#line.language)[farewell];
-      const samples = await spokenTexts.samples(this.#line.agent, text);
-      await play(samples, this.#speaker, FAREWELL_TIMEOUT_MS);
+      await this.#conversation.bid(farewell);
     } catch (error) {
       this.#log.warn({ err: error }, 'the caller is released without a word');
     }
@@ -336,11 +264,7 @@ class Job {
   async #leave(ending: Ending): Promise<void> {
     if (ending.farewell || ending.endedBy === 'agent') await delay(LAST_WORDS_MS);
     if (!isOutOfTheRoom(ending)) await this.#room.hangUp(this.#caller);
-    await Promise.allSettled([
-      leaveRoom(this.#room.room),
-      this.#session?.stt?.close(),
-      this.#session?.tts?.close(),
-    ]);
+    await Promise.allSettled([leaveRoom(this.#room.room), this.#conversation?.release()]);
     await this.#speaker?.close();
   }
 
@@ -354,16 +278,4 @@ class Job {
   #within(ms: number): AbortSignal {
     return AbortSignal.any([this.#over.signal, AbortSignal.timeout(ms)]);
   }
-}
-
-function providerFailure(detail: string): Ending {
-  return { endedBy: 'system', endReason: 'provider_failure', detail, farewell: 'trouble' };
-}
-
-/** Waits for it, but not longer than `ms`. */
-async function settle(work: Promise<unknown>, ms: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const timeout = new Promise((resolve) => (timer = setTimeout(resolve, ms)));
-  await Promise.race([work.catch(() => undefined), timeout]);
-  clearTimeout(timer);
 }

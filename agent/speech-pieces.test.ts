@@ -65,8 +65,9 @@ test('of a piece that breaks off, the words until then were heard', () => {
   expect(wordsHeard(text, 3, 3)).toBe(text);
   expect(wordsHeard(text, 1.5, 3)).toBe('We are open from');
   expect(wordsHeard(text, 0.01, 3)).toBe('');
+  expect(wordsHeard(text, 1.1, Infinity)).toBe('We are open from');
   // Only the first of many sentences has a sound.
   expect(wordsHeard('One sentence of many. '.repeat(20), 2, 2)).toBe(
-    'One sentence of many. One sentence of',
+    'One sentence of many. One sentence',
   );
 });

@@ -10,7 +10,8 @@ const FIRST_SENTENCE = /^.{8,}?[.!?…]["')\]]?\s/s;
 const SENTENCE_END = /[.!?…。！？]["')\]]?\s+|\n+/g;
 /** Fast speech has 20 letters a second; what has twice as many is not all there. */
 const MOST_LETTERS_PER_SECOND = 40;
-const USUAL_LETTERS_PER_SECOND = 15;
+/** 150 words a minute. */
+const USUAL_LETTERS_PER_SECOND = 13;
 
 /** Whether there is anything in it to pronounce: a voice has no sound for "…" or an emoji. */
 export function isPronounceable(text: string): boolean {
@@ -40,18 +41,23 @@ export function isAllSpoken(text: string, seconds: number): boolean {
 }
 
 /**
- * The words of a text that have been heard when `heard` seconds of its `seconds` have. They are
- * reckoned by their letters, and whole.
+ * The words of a text that have been heard when `heard` seconds of its `seconds` have; Infinity:
+ * nobody knows how long it will be. They are reckoned by their letters, and whole.
  */
 export function wordsHeard(text: string, heard: number, seconds: number): string {
   const isAll = isAllSpoken(text, seconds);
   if (isAll && heard >= seconds) return text;
-  const letters = isAll
-    ? (lettersOf(text) * heard) / seconds
-    : Math.min(heard, seconds) * USUAL_LETTERS_PER_SECOND;
+  const letters =
+    isAll && seconds < Infinity
+      ? (lettersOf(text) * heard) / seconds
+      : heard * USUAL_LETTERS_PER_SECOND;
   let passed = 0;
   const words = text.match(/\s*\S+/g) ?? [];
-  const beyond = words.findIndex((word) => (passed += lettersOf(word)) > letters);
+  const beyond = words.findIndex((word) => {
+    const length = lettersOf(word);
+    passed += length;
+    return passed - length / 2 > letters; // most of it counts as the word
+  });
   return (beyond < 0 ? words : words.slice(0, beyond)).join('');
 }
 

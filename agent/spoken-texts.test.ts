@@ -1,24 +1,33 @@
-import { mkdtempSync, readFileSync, readdirSync, rmSync, truncateSync } from 'node:fs';
+import {
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { tts } from '@livekit/agents';
 import { pino } from 'pino';
 import { expect, onTestFinished, test } from 'vitest';
 import type { AgentProfile } from '../config/config.ts';
+// oxlint-disable-next-line import/default -- CommonJS, and its types say otherwise
+import wavefile from 'wavefile';
 import { fullDisk } from '../test/harness/full-disk.ts';
 import { SpokenTexts } from './spoken-texts.ts';
 
 const PROFILE = { tts: { model: 'aura' } } as unknown as AgentProfile;
-const SPOKEN = Int16Array.from([1, -2, 3]);
+const SPOKEN = Int16Array.from([1000, -2000, 3000]);
 
 /** A voice that says the same whatever the text, and how often it was asked. */
-function open(folder: string) {
+function open(folder: string, spoken = SPOKEN) {
   const asked = { times: 0 };
   const voice = {
     capabilities: { streaming: false },
     async *synthesize() {
       asked.times += 1;
-      yield { frame: { data: SPOKEN } };
+      yield { frame: { data: spoken } };
     },
     close: async () => undefined,
   } as unknown as tts.TTS;
@@ -56,4 +65,18 @@ test.each([0, 3])('a file of which a power cut left %d bytes is made anew', asyn
   const [file = ''] = readdirSync(folder);
   truncateSync(join(folder, file), bytes);
   expect(await open(folder).texts.samples(PROFILE, 'Hello')).toEqual(SPOKEN);
+});
+
+test('what cannot be heard is no text, and no greeting', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'texts-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const { texts } = open(folder, new Int16Array(24_000));
+  await expect(texts.samples(PROFILE, 'Hello')).rejects.toThrow('no sound');
+  expect(readdirSync(folder)).toEqual([]);
+  const silence = join(folder, 'greeting.wav');
+  // oxlint-disable-next-line import/no-named-as-default-member -- as above
+  const wav = new wavefile.WaveFile();
+  wav.fromScratch(1, 8_000, '16', new Int16Array(8_000));
+  writeFileSync(silence, wav.toBuffer());
+  await expect(texts.recording(silence)).rejects.toThrow('nothing can be heard');
 });

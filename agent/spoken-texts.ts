@@ -10,7 +10,9 @@ import wavefile from 'wavefile';
 import type { Logger } from 'pino';
 import type { AgentProfile } from '../config/config.ts';
 import { makeFolder } from '../config/make-folder.ts';
+import { isAudibleSample } from './audible.ts';
 import { TTS_SAMPLE_RATE } from './providers.ts';
+import { TIMED_TRANSCRIPT } from './spoken-account.ts';
 
 /** Frames of a greeting: long enough to be cheap, short enough to stop at once on barge-in. */
 const FRAME_SAMPLES = TTS_SAMPLE_RATE / 20;
@@ -92,9 +94,9 @@ export class SpokenTexts {
   }
 }
 
-/** As `AgentSession.say(text, { audio })` wants it. */
-export function asFrames(samples: Int16Array): ReadableStream<AudioFrame> {
-  return ReadableStream.from(frames(samples));
+/** As `AgentSession.say(text, { audio })` wants it; with its words, where it has any. */
+export function asFrames(samples: Int16Array, text?: string): ReadableStream<AudioFrame> {
+  return ReadableStream.from(frames(samples, text));
 }
 
 /** Plays to the end, with or without a session; at most `timeoutMs`. */
@@ -111,10 +113,12 @@ export async function play(
   await Promise.race([played, delay(timeoutMs, undefined, { ref: false })]);
 }
 
-function* frames(samples: Int16Array): Generator<AudioFrame> {
+function* frames(samples: Int16Array, text?: string): Generator<AudioFrame> {
+  const endTime = (samples.findLastIndex(isAudibleSample) + 1) / TTS_SAMPLE_RATE;
   for (let at = 0; at < samples.length; at += FRAME_SAMPLES) {
     const piece = samples.slice(at, at + FRAME_SAMPLES);
-    yield new AudioFrame(piece, TTS_SAMPLE_RATE, 1, piece.length);
+    const words = at === 0 && text ? { [TIMED_TRANSCRIPT]: [{ text, startTime: 0, endTime }] } : {};
+    yield new AudioFrame(piece, TTS_SAMPLE_RATE, 1, piece.length, words);
   }
 }
 
@@ -123,8 +127,10 @@ async function readWav(file: string): Promise<Int16Array> {
   const wav = new wavefile.WaveFile(await readFile(file));
   wav.toBitDepth('16');
   wav.toSampleRate(TTS_SAMPLE_RATE);
-  const samples = wav.getSamples(false, Int16Array) as unknown as Int16Array | Int16Array[];
-  return Array.isArray(samples) ? (samples[0] ?? new Int16Array()) : samples;
+  const channels = wav.getSamples(false, Int16Array) as unknown as Int16Array | Int16Array[];
+  const samples = Array.isArray(channels) ? (channels[0] ?? new Int16Array()) : channels;
+  if (!samples.some(isAudibleSample)) throw new Error(`nothing can be heard in ${file}`);
+  return samples;
 }
 
 async function synthesise(text: string, voice: tts.TTS): Promise<Int16Array> {
@@ -145,6 +151,6 @@ async function synthesise(text: string, voice: tts.TTS): Promise<Int16Array> {
     samples.set(piece, at);
     at += piece.length;
   }
-  if (samples.length === 0) throw new Error('the TTS returned no audio');
+  if (!samples.some(isAudibleSample)) throw new Error('the TTS returned no sound');
   return samples;
 }
