@@ -1,13 +1,9 @@
-import { once } from 'node:events';
-import { createServer } from 'node:http';
-import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { initializeLogger, llm, voice } from '@livekit/agents';
-import { LLM } from '@livekit/agents-plugin-openai';
 import { beforeAll, expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
 import type { Line } from '../config/config.ts';
 import { CallAgent } from './call-agent.ts';
+import { serveModel } from './fixtures/model-server.ts';
 
 const LINE = {
   language: 'en',
@@ -17,43 +13,12 @@ const LINE = {
 
 beforeAll(() => initializeLogger({ pretty: false, level: 'silent' }));
 
-interface Message {
-  readonly role: string;
-  readonly content: string;
-}
-
-/** A model that answers request after request with these deltas, and keeps what it was asked. */
+/** What a model is asked that answers request after request with these deltas. */
 async function converse(answers: object[][], tools: llm.FunctionTool[] = []) {
-  const requests: Message[][] = [];
-  const server = createServer((request, response) => {
-    if (request.method !== 'POST') response.end(); // the client warms up its connection
-    else void answer(request, response);
-  });
-  async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    let body = '';
-    for await (const piece of request) body += String(piece);
-    requests.push((JSON.parse(body) as { messages: Message[] }).messages);
-    const deltas = answers[requests.length - 1] ?? [{ content: 'Yes.' }];
-    const chunks = deltas.map((delta) => ({
-      choices: [{ index: 0, delta, finish_reason: null }],
-    }));
-    response.writeHead(200, { 'content-type': 'text/event-stream' });
-    for (const chunk of chunks) {
-      response.write(`data: ${JSON.stringify({ id: 'chat', object: 'chunk', ...chunk })}\n\n`);
-    }
-    const last = { id: 'chat', choices: [{ index: 0, delta: {}, finish_reason: 'stop' }] };
-    response.end(`data: ${JSON.stringify(last)}\n\ndata: [DONE]\n\n`);
-  }
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const baseURL = `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`;
-  const session = new voice.AgentSession({ llm: new LLM({ apiKey: 'key', baseURL, model: 'm' }) });
+  const { model, requests } = await serveModel(answers);
+  const session = new voice.AgentSession({ llm: model });
   await session.start({ agent: new CallAgent(LINE, tools), record: false });
-  onTestFinished(async () => {
-    await session.close();
-    server.close();
-    server.closeAllConnections();
-  });
+  onTestFinished(() => session.close());
   await session.generateReply({ userInput: 'A table for tomorrow.' }).waitForPlayout();
   return requests;
 }

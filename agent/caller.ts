@@ -87,6 +87,12 @@ export function cameByNoTrunk(attributes: Readonly<Record<string, string>>): boo
   return Boolean(byRule) && !attributes['sip.trunkID'];
 }
 
+/** Whether livekit-sip has brought them: its trunks are `ST_…`, its dispatch rules `SDR_…`. */
+export function cameByLivekitSip(attributes: Readonly<Record<string, string>>): boolean {
+  const { 'sip.ruleID': rule = '', 'sip.trunkID': trunk = '' } = attributes;
+  return rule.startsWith('SDR_') || trunk.startsWith('ST_');
+}
+
 /**
  * Whether the caller was in conversation with another agent just before. A rescue says so in its
  * dispatch; LiveKit, which sends the agent again into a room that it makes anew, does not.

@@ -80,7 +80,7 @@ export class Conversation {
     await session.start({ agent: new CallAgent(line, [endCallTool(hangUp)]), record: false });
   }
 
-  /** The caller can hear from now on. */
+  /** The call was answered: it does not last for ever. */
   begin(): void {
     const { line, end, signal } = this.#options;
     const tooLong = setTimeout(
@@ -88,12 +88,12 @@ export class Conversation {
       line.agent.limits.maxDurationSeconds * 1000,
     );
     signal.addEventListener('abort', () => clearTimeout(tooLong), { once: true });
-    this.#patience.owe();
   }
 
   async greet(): Promise<void> {
     const { line, spokenTexts } = this.#options;
     const { greeting } = line.agent;
+    this.#patience.owe();
     if ('text' in greeting) {
       return this.#say(await speechOf(greeting.text, line.language));
     }
@@ -103,12 +103,14 @@ export class Conversation {
 
   /** We have not heard each other for a while. */
   async resume(): Promise<void> {
+    this.#patience.owe();
     await this.#say(this.#phrases.resumed);
   }
 
+  /** Nobody hears what is being said: somebody else is coming, or the caller was away. */
   interrupt(): void {
+    this.#patience.rest();
     this.#session.interrupt();
-    this.#patience.owe();
   }
 
   /** Its last turn and what it has cost are reported by this. */

@@ -57,6 +57,7 @@ const Message = z.discriminatedUnion('type', [
   z.object({ type: z.literal('SpeechStarted') }),
   z.object({ type: z.literal('UtteranceEnd'), last_word_end: z.number().optional() }),
   z.object({ type: z.literal('Metadata') }),
+  z.object({ type: z.literal('Error'), description: z.string().default('unknown error') }),
   z.object({
     type: z.literal('Results'),
     is_final: z.boolean(),
@@ -104,6 +105,7 @@ export class DeepgramStt extends stt.STT {
 
 class DeepgramStream extends stt.SpeechStream {
   override label = 'trunkline.DeepgramStream';
+  readonly #stt: DeepgramStt;
   readonly #options: DeepgramSttOptions;
   #speaking = false;
   #requestId = '';
@@ -122,6 +124,7 @@ class DeepgramStream extends stt.SpeechStream {
   #wordsAt = 0;
   /** The latest words are not final yet, and that was asked for. */
   #words: 'final' | 'interim' | 'asked for' = 'final';
+  #isOverdueTold = false;
 
   constructor(
     parent: DeepgramStt,
@@ -129,6 +132,7 @@ class DeepgramStream extends stt.SpeechStream {
     connOptions: APIConnectOptions | undefined,
   ) {
     super(parent, STT_SAMPLE_RATE, connOptions);
+    this.#stt = parent;
     this.#options = options;
   }
 
@@ -154,7 +158,7 @@ class DeepgramStream extends stt.SpeechStream {
     lost.promise.catch(() => undefined); // raced below; an unraced late loss is no news
     const lose = (message: string) => lost.reject(new APIConnectionError({ message }));
     const keepAlive = setInterval(() => socket.send('{"type":"KeepAlive"}'), KEEP_ALIVE_MS);
-    socket.on('message', (data: Buffer) => this.#onMessage(data.toString()));
+    socket.on('message', (data: Buffer) => this.#onMessage(data.toString(), lose));
     socket.once('close', (code) => lose(`Deepgram closed the stream (${code})`));
     try {
       await Promise.race([this.#send(socket, () => lose('Deepgram is deaf')), lost.promise]);
@@ -207,7 +211,7 @@ class DeepgramStream extends stt.SpeechStream {
     if (!this.#speaking) return;
     const quiet = this.#sentSeconds - this.#wordsAt;
     if (this.#lastWordEnd === undefined) {
-      if (quiet > WORDLESS_SECONDS) this.#endSpeech();
+      if (quiet > WORDLESS_SECONDS) this.#endOverdue();
       return;
     }
     const gap = this.#sentSeconds - this.#lastWordEnd;
@@ -217,7 +221,18 @@ class DeepgramStream extends stt.SpeechStream {
       socket.send('{"type":"Finalize"}');
       this.#words = 'asked for';
       this.#wordsAt = this.#sentSeconds;
-    } else this.#endSpeech();
+    } else this.#endOverdue();
+  }
+
+  /** That it was overdue is a line on the call's timeline, once. */
+  #endOverdue(): void {
+    this.#endSpeech();
+    if (this.#isOverdueTold || this.#stt.listenerCount('error') === 0) return;
+    this.#isOverdueTold = true;
+    const error = new Error('Deepgram does not end what was said');
+    const { label } = this.#stt;
+    const failed = { type: 'stt_error', timestamp: Date.now(), label, error } as const;
+    this.#stt.emit('error', { ...failed, recoverable: true });
   }
 
   /** Audio up to `until`, seconds of Deepgram's clock, will not be needed again. */
@@ -225,9 +240,12 @@ class DeepgramStream extends stt.SpeechStream {
     while ((this.#kept[0]?.end ?? Infinity) <= until) this.#kept.shift();
   }
 
-  #onMessage(text: string): void {
+  #onMessage(text: string, lose: (message: string) => void): void {
     const parsed = Message.safeParse(parseJson(text));
     if (!parsed.success) return; // message types that Deepgram adds later
+    if (parsed.data.type === 'Error') {
+      return lose(`Deepgram cannot listen: ${parsed.data.description}`);
+    }
     this.#heardOf = { sentSeconds: this.#sentSeconds, at: performance.now() };
     this.#failingSince = undefined;
     const message = parsed.data;

@@ -11,6 +11,7 @@ import { cameByNoTrunk, chooseLine, isResumed, meetingWith, waitForAnswer } from
 import { Conversation, settle } from './conversation.ts';
 import { fromFailure, isOutOfTheRoom } from './ending.ts';
 import type { Ending } from './ending.ts';
+import { reportKeys } from './report-keys.ts';
 import type { Phrases } from './phrases.ts';
 import type { Providers } from './providers.ts';
 import { listenToCaller, publishVoice } from './room-audio.ts';
@@ -141,7 +142,7 @@ class Job {
     const { url, token } = this.#info;
     const { signal } = this.#over;
     await this.#room.enter(url, token, signal);
-    this.#speaker = publishVoice(this.#room.room, this.#log);
+    this.#speaker = publishVoice(this.#room.room, this.#log, () => this.#end(VOICELESS));
     const { promise, resolve, reject } = Promise.withResolvers<RemoteParticipant>();
     const limit = this.#within(CALLER_TIMEOUT_MS);
     limit.addEventListener('abort', () => reject(limit.reason as Error));
@@ -202,6 +203,12 @@ class Job {
       end: (ending) => this.#end(ending),
       signal: this.#over.signal,
     });
+    reportKeys(
+      this.#room.room,
+      () => this.#caller,
+      line,
+      (body) => this.#report(body),
+    );
     await this.#conversation.start();
     await this.#welcome();
     await this.#ended.promise;
@@ -279,3 +286,10 @@ class Job {
     return AbortSignal.any([this.#over.signal, AbortSignal.timeout(ms)]);
   }
 }
+
+/** Another agent may be heard. */
+const VOICELESS: Ending = {
+  endedBy: 'system',
+  endReason: 'agent_lost',
+  detail: 'its voice cannot be published',
+};

@@ -256,6 +256,22 @@ test('silence on both sides is noticed again and again, until the caller speaks'
   expect(heard).toEqual(['silence 1', 'silence 2', 'silence 1']);
 });
 
+test('nobody is missed while nobody is on the line', () => {
+  const { patience, heard, begin, callerSays, callerSounds } = converse();
+  callerSays();
+  callerSounds(2_000);
+  wait(20_000);
+  patience.owe();
+  const greeting = begin().sounds(200);
+  patience.rest();
+  greeting.ends(true);
+  wait(20_000);
+  expect(heard).toEqual([]);
+  patience.owe();
+  wait(1_000);
+  expect(heard).toHaveLength(1);
+});
+
 test('whether anything was heard since the caller spoke', () => {
   const { patience, callerSays, begin } = greeted();
   expect(patience.isUnanswered).toBe(false);

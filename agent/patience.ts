@@ -59,6 +59,8 @@ export class Patience {
   #missed = 0;
   #silences = 0;
   #isApology = false;
+  /** Nobody is on the line. */
+  #isResting = true;
 
   constructor(options: PatienceOptions, signal: AbortSignal) {
     this.#options = options;
@@ -73,6 +75,7 @@ export class Patience {
 
   /** The caller waits for a word: they have been answered, or are back. */
   owe(): void {
+    this.#isResting = false;
     this.#owedSince = Date.now();
     this.#isHeard = false;
     this.#unheardVoice = 0;
@@ -80,8 +83,16 @@ export class Patience {
     this.#arm();
   }
 
+  /** There is no caller to be patient with until a word is owed again. */
+  rest(): void {
+    this.#isResting = true;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
   /** Words of the caller's were recognised. */
   words(): void {
+    if (this.#isResting) return;
     this.#lastWords = Date.now();
     this.#silences = 0;
     this.owe();
@@ -91,7 +102,7 @@ export class Patience {
   voice(ms: number): void {
     if (Date.now() - this.#lastVoice > VOICE_GAP_MS) this.#unheardVoice = 0;
     this.#lastVoice = Date.now();
-    if (this.#owedSince !== undefined || this.#speeches.size > 0) return;
+    if (this.#isResting || this.#owedSince !== undefined || this.#speeches.size > 0) return;
     this.#unheardVoice += ms;
     if (this.#unheardVoice < UNHEARD_VOICE_MS) return;
     this.#silences = 0;
@@ -116,7 +127,7 @@ export class Patience {
   begins(speech: Speech): void {
     this.#speeches.set(speech, this.#begun++);
     this.#isLost = false;
-    if (this.#owedSince === undefined) this.owe();
+    if (this.#owedSince === undefined && !this.#isResting) this.owe();
   }
 
   ends(speech: Speech, wasInterrupted: boolean): void {
@@ -159,7 +170,7 @@ export class Patience {
   }
 
   #arm(): void {
-    if (this.#signal.aborted) return;
+    if (this.#signal.aborted || this.#isResting) return;
     const due = this.#deadline();
     if (this.#timer && this.#due <= due) return; // it looks again then
     clearTimeout(this.#timer);
@@ -184,7 +195,7 @@ export class Patience {
   }
 
   #miss(why: Missed): void {
-    if (this.#signal.aborted) return;
+    if (this.#signal.aborted || this.#isResting) return;
     const isUnheard = this.#isApology && !this.#isHeard;
     if (++this.#missed > this.#options.maxMissed || isUnheard) {
       return this.#options.onGivenUp(why);

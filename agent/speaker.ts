@@ -16,7 +16,7 @@ export class Speaker extends voice.ParticipantAudioOutput {
   #account: SpokenAccount | undefined;
   /** Whether it goes on, is all there, or was cut short. */
   #state: 'open' | 'whole' | 'stopped' = 'whole';
-  /** Seconds of it that were played, once that is certain. */
+  /** Seconds of it that were played, once that is certain; Infinity: all. */
   #played: number | undefined;
   /** What was handed to the track lasts until then (Date.now()). */
   #lastsUntil = 0;
@@ -64,7 +64,8 @@ export class Speaker extends voice.ParticipantAudioOutput {
   }
 
   override onPlaybackFinished(event: voice.PlaybackFinishedEvent): void {
-    this.#played = event.playbackPosition;
+    // Of what a pause in its midst dropped, the caller has missed a fraction of a second.
+    this.#played = event.interrupted ? event.playbackPosition : Infinity;
     super.onPlaybackFinished(event);
   }
 

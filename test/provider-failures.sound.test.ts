@@ -74,7 +74,10 @@ test('the LLM fails for one reply: the caller is asked to say it again', async (
   const record = await caller.record();
   expect(record).toMatchObject({ endedBy: 'caller', endReason: 'caller_hangup' });
   expect(said(record, 'agent')).toEqual([GREETING, REPEAT, PARTY]);
-  expect(errorsOf(record).at(-1)).toMatchObject({ component: 'llm', recoverable: false });
+  expect(errorsOf(record).slice(-2)).toMatchObject([
+    { component: 'llm', recoverable: false },
+    { component: 'session', message: 'the reply came to nothing', recoverable: true },
+  ]);
 });
 
 test('the LLM does not answer: the same, and no later', async () => {
