@@ -15,6 +15,7 @@ const LOOK_CLOSELY_MS = 1_000;
  */
 export class CallerSilence {
   readonly #room: Room;
+  readonly #signal: AbortSignal;
   /** Since when we would have heard them, epoch ms. */
   #since: number | undefined;
   /** When somebody was heard last, as of a look, epoch ms. */
@@ -24,6 +25,7 @@ export class CallerSilence {
   /** @param signal aborted when the call is over */
   constructor(room: Room, signal: AbortSignal) {
     this.#room = room;
+    this.#signal = signal;
     // What was missed while our own connection was away is not the caller's silence.
     room.on(RoomEvent.Reconnected, () => {
       if (this.#since !== undefined) this.begin();
@@ -35,8 +37,7 @@ export class CallerSilence {
   begin(): void {
     this.#since = Date.now();
     this.#known = undefined;
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => void this.#look(), LOOK_CLOSELY_MS);
+    this.#lookIn(LOOK_CLOSELY_MS);
   }
 
   /** Until now, ms; undefined when nothing can be said. */
@@ -58,8 +59,12 @@ export class CallerSilence {
     if (timer !== this.#timer) return; // begun anew meanwhile
     this.#known = heardAt === undefined ? undefined : { heardAt, lookedAt };
     const isSuspicious = (this.read() ?? 0) >= SUSPICIOUS_MS;
-    const wait = isSuspicious ? LOOK_CLOSELY_MS : LOOK_EVERY_MS;
-    this.#timer = setTimeout(() => void this.#look(), wait);
+    this.#lookIn(isSuspicious ? LOOK_CLOSELY_MS : LOOK_EVERY_MS);
+  }
+
+  #lookIn(ms: number): void {
+    clearTimeout(this.#timer);
+    if (!this.#signal.aborted) this.#timer = setTimeout(() => void this.#look(), ms);
   }
 }
 

@@ -145,6 +145,8 @@ class Job {
     this.#speaker = publishVoice(this.#room.room, this.#log, () => this.#end(VOICELESS));
     const { promise, resolve, reject } = Promise.withResolvers<RemoteParticipant>();
     const limit = this.#within(CALLER_TIMEOUT_MS);
+    // The room may have been lost just now, and what is aborted already tells nobody.
+    limit.throwIfAborted();
     limit.addEventListener('abort', () => reject(limit.reason as Error));
     const events = {
       onMet: (caller: RemoteParticipant) => {
