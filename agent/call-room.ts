@@ -6,6 +6,7 @@ import { GREETED } from '../calls/greeted.ts';
 import type { Config } from '../config/config.ts';
 import { deleteRoom, isSip, removeParticipant } from '../livekit/room-removal.ts';
 import type { Person } from '../livekit/room-removal.ts';
+import { callStatus } from './caller.ts';
 import { fromRoomDisconnect } from './ending.ts';
 import type { Ending } from './ending.ts';
 import { followCaller, isOnThePhone } from './follow-caller.ts';
@@ -76,7 +77,8 @@ export class CallRoom {
     const mark = { [GREETED]: jobId };
     try {
       await this.room.localParticipant?.setAttributes(mark);
-      if (!isOnThePhone(caller)) return;
+      const now = this.room.remoteParticipants.get(caller.identity);
+      if (!now || !isOnThePhone(now) || callStatus(now) === 'hangup') return;
       const attributes = { ...mark, 'sip.callStatus': 'active' };
       await this.#service.updateParticipant(this.#options.name, caller.identity, { attributes });
     } catch (error) {

@@ -15,9 +15,16 @@ export class CallerAudio extends voice.AudioInput {
   /** Told of every frame, whoever else listens. */
   onFrame: (frame: AudioFrame) => void = () => undefined;
   #input: string | undefined;
+  #turning: Promise<void> = Promise.resolve();
 
-  /** Replaces the track listened to; a caller may leave and come back. */
-  async listenTo(track: RemoteTrack): Promise<void> {
+  /** Replaces the track listened to, one after the other; a caller may leave and come back. */
+  listenTo(track: RemoteTrack): Promise<void> {
+    const turned = this.#turning.then(() => this.#turnTo(track));
+    this.#turning = turned.catch(() => undefined);
+    return turned;
+  }
+
+  async #turnTo(track: RemoteTrack): Promise<void> {
     if (this.#input !== undefined) await this.multiStream.removeInputStream(this.#input);
     const stream = new AudioStream(track, {
       sampleRate: STT_SAMPLE_RATE,

@@ -11,7 +11,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Ending } from './ending.ts';
 import { followCaller } from './follow-caller.ts';
 
-/** What the agent sees of a room; what LiveKit really shows is in test/node-dies.test.ts. */
+/** What the agent sees of a room; what LiveKit really shows is in test/livekit-nodes.test.ts. */
 class FakeRoom extends EventEmitter {
   readonly remoteParticipants = new Map<string, RemoteParticipant>();
   connectionState = ConnectionState.CONN_CONNECTED;
@@ -192,6 +192,14 @@ describe('a connection that is lost is nobody’s end', () => {
     room.leave(phone, DisconnectReason.DUPLICATE_IDENTITY);
     room.join(phoneAgain);
     expect(told).toEqual(['met sip_1', 'back PA_again']);
+  });
+
+  test('a telephone that comes while the person with a browser is away', () => {
+    follow(talker);
+    room.loseConnection();
+    room.reconnect(phone);
+    vi.advanceTimersByTime(60_000);
+    expect(told).toEqual([`met ${talker.identity}`, 'met sip_1']);
   });
 
   test('a caller who does not come back has not hung up', () => {

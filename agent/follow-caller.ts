@@ -54,13 +54,22 @@ export function followCaller(room: Room, events: CallerEvents, signal: AbortSign
   }, LISTENER_MS);
 
   function look(): void {
-    if (isAway) return welcomeBack();
+    if (isAway && ![...room.remoteParticipants.values()].some(isNewOnThePhone)) {
+      return welcomeBack();
+    }
     if (caller !== undefined && isOnThePhone(caller)) return;
     const picked = pickCaller(room.remoteParticipants.values(), isPatient);
     if (picked === undefined || (caller !== undefined && !isOnThePhone(picked))) return;
     caller = picked;
+    isAway = false;
+    clearTimeout(giveUp);
     checkStatus();
     events.onMet(picked);
+  }
+
+  /** Somebody by telephone, while a person with a browser was the caller. */
+  function isNewOnThePhone(one: RemoteParticipant): boolean {
+    return isOnThePhone(one) && caller !== undefined && !isOnThePhone(caller);
   }
 
   function welcomeBack(): void {

@@ -45,6 +45,8 @@ const ANSWER_TIMEOUT_MS = 180_000;
 const TERMINATION_GRACE_MS = 1_000;
 /** An answer that comes later than this is nobody's. */
 const FAREWELL_TIMEOUT_MS = 10_000;
+/** For what still starts when the caller has hung up. */
+const TALK_END_TIMEOUT_MS = 5_000;
 const LEAVE_TIMEOUT_MS = 5_000;
 /** What was said last is still on its way to the caller, through a jitter buffer at the far end. */
 const LAST_WORDS_MS = 300;
@@ -107,19 +109,24 @@ class Job {
       terminated = setTimeout(() => this.#end(ending), TERMINATION_GRACE_MS);
     };
     signal.addEventListener('abort', terminate, { once: true });
-    try {
-      const caller = await this.#join();
-      await this.#converse(caller);
-    } catch (error) {
-      if (!this.#over.signal.aborted) {
-        this.#log.error({ err: error }, 'the call failed');
-        this.#end(fromFailure(error as Error, this.#room.room.isConnected));
-      }
-    }
+    const talking = this.#talk();
     const ending = await this.#ended.promise;
+    // A provider that hangs when the call is over costs no slot.
+    await settle(talking, TALK_END_TIMEOUT_MS);
     signal.removeEventListener('abort', terminate);
     clearTimeout(terminated);
     await this.#finish(ending);
+  }
+
+  async #talk(): Promise<void> {
+    try {
+      const caller = await this.#join();
+      if (!this.#over.signal.aborted) await this.#converse(caller);
+    } catch (error) {
+      if (this.#over.signal.aborted) return;
+      this.#log.error({ err: error }, 'the call failed');
+      this.#end(fromFailure(error as Error, this.#room.room.isConnected));
+    }
   }
 
   /** The first ending is the one that counts. */

@@ -38,7 +38,17 @@ export function publishVoice(room: Room, log: Logger, onFailed: () => void): Spe
       red: false, // between servers, not over a radio link
     }),
   });
+  let isPublishing = false;
   const publish = async () => {
+    if (isPublishing) return;
+    isPublishing = true;
+    try {
+      await publishUntilThere();
+    } finally {
+      isPublishing = false;
+    }
+  };
+  const publishUntilThere = async () => {
     for (let tries = 1; ; tries++) {
       try {
         return await publishOnce(room, speaker);
@@ -46,6 +56,8 @@ export function publishVoice(room: Room, log: Logger, onFailed: () => void): Spe
         // A caller who hangs up while the agent comes in takes the room along.
         if (room.connectionState === ConnectionState.CONN_DISCONNECTED) return;
         log.warn({ err: error, tries }, 'the voice track failed');
+        // LiveKit's client is on its way back, and what is said of it then counts.
+        if (room.connectionState !== ConnectionState.CONN_CONNECTED) tries = 0;
         if (tries === PUBLISH_TRIES || error instanceof PublishTimeout) return onFailed();
         await pause();
       }

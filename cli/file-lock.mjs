@@ -26,16 +26,19 @@ export async function withFileLock(path, log, work) {
     if (!told) log(`waiting for another start that is at the same step (${path}) …`);
     told = true;
   };
-  while (!(await waitInLine(path, onWait)));
+  let file;
+  while ((file = await waitInLine(path, onWait)) === undefined);
   try {
     return await work();
   } finally {
-    await rm(path, { force: true });
+    // Somebody may have removed ours by hand, and then another has this name.
+    if (await isStill(file, path)) await rm(path, { force: true });
+    await file.close();
   }
 }
 
 /**
- * True: the lock is ours. False: the file was removed, and the line is in another one.
+ * The open file: the lock is ours. Undefined: it was removed, and the line is in another one.
  * @param {string} path
  * @param {() => void} onWait
  */
@@ -43,19 +46,21 @@ async function waitInLine(path, onWait) {
   const { pid, startTicks } = currentOwner();
   const claim = `${pid} ${startTicks} ${randomUUID()}`;
   const file = await open(path, 'a+');
+  let isOurs = false;
   try {
     // The line before may have been cut off.
     await file.appendFile(`\n${claim}\n`);
     for (;;) {
       const isFirst = await isFirstInLine(file, claim);
       // Looked at last: an owner removes the file before it ends.
-      if (!(await isStill(file, path))) return false;
-      if (isFirst) return true;
+      if (!(await isStill(file, path))) return undefined;
+      isOurs = isFirst;
+      if (isOurs) return file;
       onWait();
       await delay(LOOK_EVERY_MS);
     }
   } finally {
-    await file.close();
+    if (!isOurs) await file.close();
   }
 }
 
