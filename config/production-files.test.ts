@@ -182,7 +182,7 @@ test('the image has no test, secret or recording in it, and ends as nobody in pa
 
 test('the image has every folder that its processes import from', () => {
   const ignored = read('.dockerignore').split('\n');
-  const folders = new Set(['agent', 'api', 'ingress']);
+  const folders = new Set(['agent', 'api', 'cli', 'ingress']);
   for (const folder of folders) {
     for (const file of readdirSync(join(project, folder), { recursive: true, encoding: 'utf8' })) {
       if (!/\.(?:ts|mjs)$/.test(file) || /\.test\.ts$|fixtures/.test(file)) continue;
