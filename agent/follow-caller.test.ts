@@ -11,7 +11,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Ending } from './ending.ts';
 import { followCaller } from './follow-caller.ts';
 
-/** What the agent sees of a room; what LiveKit really shows is in test/livekit-nodes.test.ts. */
+/** What the agent sees of a room; what LiveKit really shows is in test/livekit-nodes.sound.test.ts. */
 class FakeRoom extends EventEmitter {
   readonly remoteParticipants = new Map<string, RemoteParticipant>();
   connectionState = ConnectionState.CONN_CONNECTED;
