@@ -184,15 +184,22 @@ export class RoomLeg extends EventEmitter<RoomLegEvents> {
     room.on(RoomEvent.Reconnected, () => {
       clearTimeout(this.#reconnecting);
       this.#reconnecting = undefined;
+      this.#lookForAgents();
     });
     room.on(RoomEvent.Disconnected, (reason) => {
       this.#lost(closedReason(reason));
     });
-    for (const participant of room.remoteParticipants.values()) {
+    this.#lookForAgents();
+  }
+
+  /** Also after a reconnection: what was published meanwhile is not always told. */
+  #lookForAgents(): void {
+    for (const participant of this.#room.remoteParticipants.values()) {
       for (const publication of participant.trackPublications.values()) {
         this.#subscribe(publication, participant);
       }
     }
+    if (this.#agentSeen && !this.#agent) this.#hearAnother();
   }
 
   /** Only the agent's audio: every other track would be decoded for nothing. */

@@ -48,8 +48,10 @@ test('the conversation goes on: one agent, which says so, and nobody is hung up 
   const record = await finalRecord(stack, from);
   expect(record).toMatchObject({ endedBy: 'caller', endReason: 'caller_hangup' });
   const { resumed } = phrasesFor('en');
-  // An agent may say so before it finds that another has come.
-  expect(new Set(said(record, 'agent').slice(1))).toEqual(new Set([resumed]));
+  // An agent may say so before it finds that another has come; what the end cut short is as heard.
+  const saidAfterwards = said(record, 'agent').slice(1);
+  expect(saidAfterwards.length).toBeGreaterThan(0);
+  expect(saidAfterwards.filter((text) => !resumed.startsWith(text))).toEqual([]);
   expect(outcome).toBe('completed');
   expect(record.legs).toHaveLength(1);
 });
