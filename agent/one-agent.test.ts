@@ -2,8 +2,10 @@ import { EventEmitter } from 'node:events';
 import { RoomEvent } from '@livekit/rtc-node';
 import type { RemoteParticipant, Room } from '@livekit/rtc-node';
 import { pino } from 'pino';
-import { expect, test, vi } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import { watchForOtherAgents } from './one-agent.ts';
+
+afterEach(() => void vi.useRealTimers());
 
 const NAMES = new Set(['trunkline', 'night-desk']);
 
@@ -78,9 +80,17 @@ test.each([
   expect(getParticipant).toHaveBeenCalledWith('call-1', 'me');
 });
 
-test('LiveKit is away: the agent stays with its caller', async () => {
-  const { look, onOther, getParticipant } = watch({ others: [agent(1)] });
-  getParticipant.mockRejectedValue(new Error('away'));
+test('LiveKit is away: the agent stays with its caller, and asks again until the call is over', async () => {
+  vi.useFakeTimers();
+  const { look, onOther, getParticipant, over } = watch({ others: [agent(1)] });
+  getParticipant.mockRejectedValueOnce(new Error('away'));
   await look();
   expect(onOther).not.toHaveBeenCalled();
+  await vi.runOnlyPendingTimersAsync();
+  expect(onOther).toHaveBeenCalledOnce();
+
+  getParticipant.mockRejectedValue(new Error('away'));
+  await look();
+  over.abort();
+  expect(vi.getTimerCount()).toBe(0);
 });

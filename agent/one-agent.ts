@@ -4,6 +4,9 @@ import type { RoomServiceClient } from 'livekit-server-sdk';
 import type { Logger } from 'pino';
 import { GREETED } from '../calls/greeted.ts';
 
+/** LiveKit, asked who came first, was busy or away. */
+const ASK_AGAIN_MS = 1_000;
+
 /**
  * LiveKit sends the agent again into a room that it makes anew when a node has died, and the agent
  * that was there comes back by itself. Of two in one room the one that has spoken with the caller
@@ -26,7 +29,9 @@ export function watchForOtherAgents(
   options: OneAgentOptions,
   signal: AbortSignal,
 ): () => Promise<void> {
+  let again: NodeJS.Timeout | undefined;
   const check = async () => {
+    clearTimeout(again);
     const others = [...room.remoteParticipants.values()].filter((one) =>
       isOurAgent(one, options.names),
     );
@@ -43,6 +48,8 @@ export function watchForOtherAgents(
       if (others.some(isBefore)) options.onOther();
     } catch (error) {
       options.log.warn({ err: error }, 'which of two agents is the first is not known');
+      clearTimeout(again);
+      if (!signal.aborted) again = setTimeout(look, ASK_AGAIN_MS);
     }
   };
   const look = () => void check();
@@ -53,6 +60,7 @@ export function watchForOtherAgents(
   ] as const;
   for (const event of looks) room.on(event, look);
   signal.addEventListener('abort', () => {
+    clearTimeout(again);
     for (const event of looks) room.off(event, look);
   });
   return check;

@@ -2,7 +2,7 @@ import { CALL_STATES } from '../calls/call.ts';
 import { TrunklineError, createClient } from '../client/index.ts';
 import type { Call, CallDetail, StreamedEvent, TrunklineClient } from '../client/index.ts';
 import { loadConfig } from '../config/load-config.ts';
-import { readArguments, readCount, UsageError } from './read-arguments.ts';
+import { readArguments, readCount, UsageError } from '../config/read-arguments.ts';
 import { apiKeyOf } from './secrets.ts';
 
 const USAGE = `What is on record of calls, and what happens to them.

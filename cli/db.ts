@@ -6,7 +6,7 @@ import { DumpError, dumpLedger, restoreLedger } from '../calls/dump.ts';
 import { connectPostgres } from '../calls/postgres-ledger.ts';
 import { connectSqlite } from '../calls/sqlite-ledger.ts';
 import { loadConfig } from '../config/load-config.ts';
-import { readArguments, UsageError } from './read-arguments.ts';
+import { readArguments, UsageError } from '../config/read-arguments.ts';
 
 const USAGE = `Moves a ledger from one database to another.
 

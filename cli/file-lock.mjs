@@ -4,7 +4,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { currentOwner, isAlive } from '../calls/process-owner.mjs';
 
 const LOOK_EVERY_MS = 100;
-const CLAIM = /^(\d+) (\d+) \S+$/;
+/** A claim that is cut off within its id may be half of somebody's, and holds nobody up. */
+const CLAIM = /^(\d+) (\d+) [\da-f-]{36}$/;
 
 /**
  * Runs `work` while no other process does so under the same lock file.

@@ -1,9 +1,11 @@
 import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { currentOwner } from '../calls/process-owner.mjs';
 import { withFileLock } from './file-lock.mjs';
 
 vi.setConfig({ testTimeout: 60_000 });
@@ -103,12 +105,15 @@ test('those who wait in one process take turns, too, also after a failure', asyn
   expect(existsSync(path)).toBe(false);
 });
 
-test('what is in the file but no claim, or half of one, holds nobody up', async () => {
-  writeFileSync(path, '4711\n1 2');
-  expect(await withFileLock(path, quiet, async () => 'done')).toBe('done');
-});
+test.each(['4711', '1 2', `${process.pid} ${currentOwner().startTicks} 0b54c2e1-`])(
+  'what is in the file but no whole claim holds nobody up: %j',
+  async (text) => {
+    writeFileSync(path, text);
+    expect(await withFileLock(path, quiet, async () => 'done')).toBe('done');
+  },
+);
 
 test('a process of the same number that started later is another one', async () => {
-  writeFileSync(path, `\n${process.pid} 1 claim\n`);
+  writeFileSync(path, `\n${process.pid} 1 ${randomUUID()}\n`);
   expect(await withFileLock(path, quiet, async () => 'done')).toBe('done');
 });

@@ -4,7 +4,7 @@ import { suggest } from '../config/suggest.ts';
 import { callsCommand } from './calls.ts';
 import { dbCommand } from './db.ts';
 import { findLivekitServer } from './livekit-server.ts';
-import { UsageError, readArguments } from './read-arguments.ts';
+import { UsageError, readArguments } from '../config/read-arguments.ts';
 import { apiKeyOf, livekitExports } from './secrets.ts';
 import { startScreen } from './start-screen.ts';
 import { PortsTakenError, startStack } from './stack.ts';

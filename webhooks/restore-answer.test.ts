@@ -6,6 +6,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { CallEvent, SipData } from '../calls/events.ts';
 import type { Ledger } from '../calls/ledger.ts';
 import { openSqliteLedger } from '../calls/sqlite-ledger.ts';
+import type { LiveKitParticipant } from './livekit-webhook.ts';
 import { restoreAnswers } from './restore-answer.ts';
 
 const log = pino({ level: 'silent' });
@@ -15,15 +16,23 @@ let dir: string;
 let ledger: Ledger;
 let asked: unknown[];
 let isAway: boolean;
+let people: LiveKitParticipant[];
 beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), 'restore-'));
   ledger = await openSqliteLedger(join(dir, 'trunkline.sqlite'));
   asked = [];
   isAway = false;
+  people = [inRoom(1, 'ringing')];
 });
 afterEach(async () => {
   await ledger.close();
   await rm(dir, { recursive: true });
+});
+
+const inRoom = (stay: number, status: string, identity = 'sip_1'): LiveKitParticipant => ({
+  sid: `PA_${stay}`,
+  identity,
+  attributes: { 'sip.callStatus': status },
 });
 
 const comes = (stay: number, status: SipData['status']): CallEvent => ({
@@ -53,6 +62,7 @@ const greets: CallEvent = {
   data: {},
 };
 
+const participants = async () => people;
 const setAttributes = async (...about: unknown[]) => {
   if (isAway) throw new Error('away');
   asked.push(about);
@@ -60,7 +70,7 @@ const setAttributes = async (...about: unknown[]) => {
 
 async function tell(...events: CallEvent[]): Promise<void> {
   const recorded = await ledger.record(events);
-  await restoreAnswers({ ledger, livekit: { setAttributes }, log }, events, recorded);
+  await restoreAnswers({ ledger, livekit: { participants, setAttributes }, log }, events, recorded);
 }
 
 test('who has been answered and comes back ringing is answered', async () => {
@@ -76,6 +86,20 @@ test('who says so themselves, and who still rings, is left alone', async () => {
   await tell(comes(0, 'ringing'), comes(1, 'ringing'));
   await tell(greets);
   await tell(comes(2, 'active'));
+  expect(asked).toEqual([]);
+});
+
+test.each([
+  ['has left', []],
+  ['has come once more', [inRoom(2, 'ringing')]],
+  ['has hung up', [inRoom(1, 'hangup')]],
+  ['says so by now', [inRoom(1, 'active')]],
+  ['is another one by that sid', [inRoom(1, 'ringing', 'sip_2')]],
+])('who %s meanwhile is left alone', async (_what, now) => {
+  await tell(comes(0, 'ringing'));
+  await tell(greets);
+  people = now;
+  await tell(comes(1, 'ringing'));
   expect(asked).toEqual([]);
 });
 

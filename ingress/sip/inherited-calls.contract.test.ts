@@ -2,6 +2,8 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -9,7 +11,8 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { ReportBody } from '../../calls/reports.ts';
 import { fullDisk } from '../../test/harness/full-disk.ts';
 import { waitFor } from '../../test/harness/wait-for.ts';
-import { newBranch, SipClient } from './fixtures/sip-client.ts';
+import { newBranch, readMessage, SipClient } from './fixtures/sip-client.ts';
+import type { Received } from './fixtures/sip-client.ts';
 
 const RINGS = 'sip:+15550101@127.0.0.1';
 
@@ -72,6 +75,13 @@ async function call(port: number): Promise<SipClient> {
   return caller;
 }
 
+function okTo(request: Received): string {
+  const headers = ['via', 'from', 'to', 'call-id', 'cseq'].map(
+    (name) => `${name}: ${request.header(name)}`,
+  );
+  return ['SIP/2.0 200 OK', ...headers, 'content-length: 0', '', ''].join('\r\n');
+}
+
 test('kill -9: the next process says BYE to those who were answered, until they answer', async () => {
   const first = await start();
   const caller = await call(first.port);
@@ -90,14 +100,11 @@ test('kill -9: the next process says BYE to those who were answered, until they 
   expect(bye.header('to')).toBe(`<sip:+15550199@127.0.0.1>;tag=${dialled.tag}`);
   expect(Number(bye.cseq.split(' ')[0])).toBeGreaterThan(1_000);
 
-  const headers = ['via', 'from', 'to', 'call-id', 'cseq'].map(
-    (name) => `${name}: ${bye.header(name)}`,
-  );
-  caller.send(['SIP/2.0 200 OK', ...headers, 'content-length: 0', '', ''].join('\r\n'));
+  caller.send(okTo(bye));
   await waitFor(() => second.endings().length === 1);
   expect(second.endings()).toEqual([{ endedBy: 'system', endReason: 'service_lost' }]);
   expect(second.lines).toContainEqual({ ended: 'RM_fake' });
-  expect(readdirSync(dir)).toEqual([]);
+  await waitFor(() => readdirSync(dir).length === 0);
   // It is a new endpoint to everybody else.
   const next = await call(second.port);
   await next.dial().answered();
@@ -118,7 +125,49 @@ test('kill -9: the next process refuses those who still hear it ring', async () 
   dialled.toTag = /;tag=([^;\s]+)/.exec(refusal.header('to') ?? '')?.[1];
   caller.send(dialled.text('ACK'));
   await waitFor(() => second.endings().length === 1);
-  expect(readdirSync(dir)).toEqual([]);
+  await waitFor(() => readdirSync(dir).length === 0);
+});
+
+test('kill -9 of that one as well, before the caller has answered: the third says it', async () => {
+  const first = await start();
+  const caller = await call(first.port);
+  await caller.dial().answered();
+  await noted('BYE');
+  await end(first.child, 'SIGKILL');
+  const second = await start({ port: first.port });
+  const bye = await caller.request('BYE');
+  await end(second.child, 'SIGKILL');
+  caller.received.length = 0;
+  await start({ port: first.port });
+  const again = await caller.request('BYE');
+  expect(again.text).toBe(bye.text);
+  caller.send(okTo(again));
+  await waitFor(() => readdirSync(dir).length === 0);
+});
+
+test('over TCP the BYE is said once, on a connection of its own', async () => {
+  const byes: Received[] = [];
+  const phone = createServer((socket) =>
+    socket.on('data', (data) => {
+      const bye = readMessage(data.toString('latin1'));
+      byes.push(bye);
+      socket.write(okTo(bye));
+    }),
+  );
+  await once(phone.listen(0, '127.0.0.1'), 'listening');
+  try {
+    const { port } = phone.address() as AddressInfo;
+    const first = await start();
+    const caller = await call(first.port);
+    await caller.dial({ contact: `<sip:caller@127.0.0.1:${port};transport=tcp>` }).answered();
+    await noted('TCP');
+    await end(first.child, 'SIGKILL');
+    await start({ port: first.port });
+    await waitFor(() => byes.length === 1 && readdirSync(dir).length === 0);
+    expect(byes[0]?.method).toBe('BYE');
+  } finally {
+    phone.close();
+  }
 });
 
 test('where a re-INVITE has moved the caller, the BYE goes there', async () => {

@@ -21,7 +21,9 @@ test.each([
   [['--dtmf', '1x'], '--dtmf takes keys'],
   [['--transport', 'tls'], '--transport is udp or tcp'],
   [['--header', 'X: a\r\nY: b'], '--header takes'],
-  [['--colour'], 'colour'],
+  [['--colour'], 'There is no option --colour'],
+  [['--qiet'], '--quiet'],
+  [['+12025550123'], 'one word too many'],
 ])('says what is wrong with %j', (args, message) => {
   expect(() => read(...args)).toThrow(message);
 });

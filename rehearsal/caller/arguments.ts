@@ -1,4 +1,4 @@
-import { parseArgs } from 'node:util';
+import { readArguments } from '../../config/read-arguments.ts';
 import type { Codec } from './codec.ts';
 
 export const USAGE = `Places a call over SIP and talks with whoever answers.
@@ -57,26 +57,23 @@ export interface CallArguments {
  * @param endpoint - host:port of the SIP endpoint that plain numbers are dialled at
  */
 export function readCallArguments(args: readonly string[], endpoint: string): CallArguments {
-  const { values } = parseArgs({
-    args: [...args],
-    options: {
-      to: { type: 'string', default: DEFAULT_NUMBER },
-      from: { type: 'string', default: '+12025550123' },
-      say: { type: 'string', multiple: true },
-      quiet: { type: 'boolean', default: false },
-      header: { type: 'string', multiple: true, default: [] },
-      'hangup-after': { type: 'string' },
-      record: { type: 'string' },
-      'barge-in': { type: 'boolean', default: false },
-      dtmf: { type: 'string' },
-      codec: { type: 'string' },
-      transport: { type: 'string', default: 'udp' },
-      user: { type: 'string' },
-      password: { type: 'string' },
-      vanish: { type: 'boolean', default: false },
-      json: { type: 'boolean', default: false },
-      help: { type: 'boolean', short: 'h', default: false },
-    },
+  const { values } = readArguments(args, {
+    to: { type: 'string', default: DEFAULT_NUMBER },
+    from: { type: 'string', default: '+12025550123' },
+    say: { type: 'string', multiple: true },
+    quiet: { type: 'boolean', default: false },
+    header: { type: 'string', multiple: true, default: [] },
+    'hangup-after': { type: 'string' },
+    record: { type: 'string' },
+    'barge-in': { type: 'boolean', default: false },
+    dtmf: { type: 'string' },
+    codec: { type: 'string' },
+    transport: { type: 'string', default: 'udp' },
+    user: { type: 'string' },
+    password: { type: 'string' },
+    vanish: { type: 'boolean', default: false },
+    json: { type: 'boolean', default: false },
+    help: { type: 'boolean', short: 'h', default: false },
   });
   const seconds = values['hangup-after'] === undefined ? undefined : Number(values['hangup-after']);
   if (seconds !== undefined && !(seconds > 0)) {

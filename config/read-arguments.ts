@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import type { ParseArgsConfig } from 'node:util';
-import { suggest } from '../config/suggest.ts';
+import { suggest } from './suggest.ts';
 
 type Options = NonNullable<ParseArgsConfig['options']>;
 
