@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { dumpLedger, restoreLedger } from './dump.ts';
+import type { CallEvent } from './events.ts';
 import { interleaved } from './fixtures/interleaved.ts';
 import { ledgerContract } from './fixtures/ledger-contract.ts';
 import type { PostgresServer } from './fixtures/postgres-server.ts';
@@ -55,6 +56,22 @@ describe.skipIf(!hasPostgres)('PostgreSQL', () => {
       where relname in ('calls', 'call_keys', 'events', 'public_events')`);
     expect(dead).toEqual([{ rows: 0 }]);
     await ledger.close();
+  });
+
+  test('events are found by an index, also in tables that were empty when the first came', async () => {
+    await server.reset();
+    const ledger = await openPostgresLedger(server.url, NUMBERS);
+    // As a call service does at its start: the planner has counted the rows, and there are none.
+    await ledger.removal.sweep({});
+    for (let n = 0; n < 400; n += 1) await ledger.record([arrival(`${n}`)]);
+    await ledger.close();
+    const read = () =>
+      server.sql(`select n_live_tup::int as rows, seq_tup_read::int as read
+        from pg_stat_user_tables where relname = 'events'`);
+    // A connection tells its figures as it ends.
+    await expect.poll(read).toMatchObject([{ rows: 400 }]);
+    const [events] = (await read()) as { read: number }[];
+    expect(events?.read).toBeLessThan(400 * 100);
   });
 
   test('a dump of SQLite comes out of PostgreSQL as it went in', async () => {
@@ -134,3 +151,26 @@ describe.skipIf(!hasPostgres)('PostgreSQL', () => {
     await db.destroy();
   });
 });
+
+/** Somebody comes into a room that nobody else is in. */
+function arrival(name: string): CallEvent {
+  const at = '2026-11-20T10:00:00.000Z';
+  return {
+    id: `EV_${name}`,
+    source: 'webhook',
+    at,
+    correlation: {
+      roomSid: `RM_${name}`,
+      roomName: `room-${name}`,
+      sipCallId: `SCL_${name}`,
+      participantSid: `PA_${name}`,
+    },
+    type: 'participant.joined',
+    data: {
+      kind: 'sip',
+      identity: 'caller',
+      joinedAt: at,
+      sip: { direction: 'inbound', ingress: 'livekit-sip' },
+    },
+  };
+}

@@ -28,6 +28,12 @@ const SERVER_TIMEOUTS = {
   /** A server that does not answer is as good as away. */
   query_timeout: 10_000,
 } as const;
+/**
+ * Statements are planned for the tables as they are. A plan that is kept is made while they are
+ * empty, reads them from end to end, and is used until autovacuum has looked at them, a minute and
+ * thousands of events later.
+ */
+const PLAN_ANEW = '-c plan_cache_mode=force_custom_plan';
 /** A lock's number is all that identifies it; this one is "tell" in ASCII. */
 const PUBLISH_LOCK = 0x74656c6cn;
 
@@ -85,6 +91,7 @@ export async function connectPostgres(url: string): Promise<Kysely<LedgerSchema>
 function kyselyOn(url: string, options: PoolConfig): Kysely<LedgerSchema> {
   const pool = new Pool({
     connectionString: url,
+    options: PLAN_ANEW,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     keepAlive: true,
     ...options,
@@ -100,7 +107,7 @@ function kyselyOn(url: string, options: PoolConfig): Kysely<LedgerSchema> {
 }
 
 /**
- * Statements are parsed and planned once for each connection. PostgreSQL's text takes no NUL, and a
+ * Statements are parsed once for each connection. PostgreSQL's text takes no NUL, and a
  * header or a query may hold one: it is left out.
  */
 function prepared(pool: Pool): PostgresPool {
