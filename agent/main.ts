@@ -1,9 +1,9 @@
 import { join } from 'node:path';
-import { createReporter } from '../calls/reporter.ts';
+import { createReporter } from '../reporting/reporter.ts';
 import { loadConfigOrExit } from '../config/load-config-or-exit.ts';
 import { openLog } from '../config/open-log.ts';
-import { serveHealth } from './health.ts';
-import { RunningJobs, reportLost } from './running-jobs.ts';
+import { serveHealth } from './worker/health.ts';
+import { RunningJobs, reportLost } from './worker/running-jobs.ts';
 
 const cwd = process.cwd();
 
@@ -20,7 +20,7 @@ const reporter = createReporter({
 // Callers of the worker before this one wait for help: that cannot wait for the SDK to load.
 reportLost(new RunningJobs(config.dataDir, log).takeLost(), reporter);
 const { version: sdkVersion } = await import('@livekit/agents');
-const { AgentWorker } = await import('./worker.ts');
+const { AgentWorker } = await import('./worker/worker.ts');
 const worker = new AgentWorker({ config, reporter, log, sdkVersion });
 const health = await serveHealth(worker, config.worker.health);
 worker.start();

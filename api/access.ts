@@ -1,7 +1,7 @@
 import rateLimit from '@fastify/rate-limit';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { SCOPES } from '../calls/api-key-store.ts';
-import type { Scope } from '../calls/api-key-store.ts';
+import { SCOPES } from './store-schema.ts';
+import type { Scope } from './store-schema.ts';
 import type { Authenticate, Principal } from './api-keys.ts';
 import { ProblemError } from './problems.ts';
 

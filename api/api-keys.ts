@@ -1,8 +1,9 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { join } from 'node:path';
 import { ulid } from 'ulid';
-import type { ApiKeyStore, Scope } from '../calls/api-key-store.ts';
-import { SCOPES } from '../calls/api-key-store.ts';
+import type { ApiKeyStore } from './api-key-store.ts';
+import type { Scope } from './store-schema.ts';
+import { SCOPES } from './store-schema.ts';
 import { ensureSecretFile } from '../config/local-secret.ts';
 
 /** 256 bits: nobody guesses it, so its digest needs no slow hash such as bcrypt's. */

@@ -10,12 +10,12 @@ import { AccessToken } from 'livekit-server-sdk';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { CallEvent } from '../calls/events.ts';
-import type { Ledger } from '../calls/ledger.ts';
-import { signReportToken } from '../calls/report-token.ts';
-import { createReporter } from '../calls/reporter.ts';
-import { openSqliteLedger } from '../calls/sqlite-ledger.ts';
-import type { Trace } from '../webhooks/fixtures/histories.ts';
-import { eventsOf, reportsOf, webhooksOf } from '../webhooks/fixtures/histories.ts';
+import type { Store } from './store.ts';
+import { signReportToken } from '../reporting/report-token.ts';
+import { createReporter } from '../reporting/reporter.ts';
+import { openSqliteStore } from './store.ts';
+import type { Trace } from '../webhooks/in/fixtures/histories.ts';
+import { eventsOf, reportsOf, webhooksOf } from '../webhooks/in/fixtures/histories.ts';
 import { ensureApiKey } from './api-keys.ts';
 import type { AppDeps } from './app.ts';
 import { createApp } from './app.ts';
@@ -44,7 +44,7 @@ const KEY = 'an-api-key-for-tests';
 const log = pino({ level: 'silent' });
 
 let dir: string;
-let ledger: Ledger;
+let ledger: Store;
 let app: FastifyInstance;
 let url: string;
 
@@ -53,7 +53,7 @@ beforeEach(async () => {
   const now = webhooksOf('inbound-novofon-caller-bye').at(-1)?.receivedAt ?? new Date();
   vi.useFakeTimers({ toFake: ['Date'], now, shouldAdvanceTime: true });
   dir = await mkdtemp(join(tmpdir(), 'api-'));
-  ledger = await openSqliteLedger(join(dir, 'trunkline.sqlite'));
+  ledger = await openSqliteStore(join(dir, 'trunkline.sqlite'));
   app = await createApp({ config: CONFIG, apiKeys: ['another-key', KEY], ledger, log });
   url = await app.listen({ port: 0, host: '127.0.0.1' });
 });

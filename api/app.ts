@@ -3,9 +3,9 @@ import underPressure from '@fastify/under-pressure';
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
 import { LogController, fastify } from 'fastify';
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
-import type { Ledger } from '../calls/ledger.ts';
+import type { Store } from './store.ts';
 import type { Config } from '../config/config.ts';
-import { livekitWebhooks } from '../webhooks/receive.ts';
+import { livekitWebhooks } from '../webhooks/in/receive.ts';
 import { guard } from './access.ts';
 import type { Limits } from './access.ts';
 import { createAuthenticate } from './api-keys.ts';
@@ -48,7 +48,7 @@ export interface AppDeps {
   /** Keys of the configuration, admin unless they say otherwise; at least one. */
   readonly apiKeys: readonly string[];
   /** Stays the caller's to close. */
-  readonly ledger: Ledger;
+  readonly ledger: Store;
   readonly metrics?: Metrics;
   readonly livekit?: LiveKitOperator;
   readonly limits?: Partial<Limits>;
@@ -145,7 +145,7 @@ function v1({ config, ledger, log, ...deps }: AppDeps, metrics: Metrics) {
     await api.register(endpointsRoutes({ outbox: ledger.outbox, endpointAllow }));
     await api.register(deliveriesRoutes({ outbox: ledger.outbox }));
     await api.register(keysRoutes({ keys: ledger.apiKeys }));
-    await api.register(erasuresRoutes({ config, ledger }));
+    await api.register(erasuresRoutes({ config, removal: ledger.removal }));
     await api.register(setAsideRoutes({ ledger }));
   };
 }

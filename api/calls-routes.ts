@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { CALL_STATES } from '../calls/call.ts';
 import type { Call, CallTurn } from '../calls/call.ts';
 import { jobOf } from '../calls/events.ts';
-import type { Ledger } from '../calls/ledger.ts';
+import type { Ledger } from '../ledger/ledger.ts';
 import { Problem, ProblemError } from './problems.ts';
 import {
   CallDetailView,

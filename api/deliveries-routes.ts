@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import type { Outbox } from '../calls/outbox.ts';
+import type { Outbox } from '../webhooks/out/outbox.ts';
 import { Problem, ProblemError } from './problems.ts';
 import { listOf } from './views.ts';
 

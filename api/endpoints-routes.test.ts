@@ -9,8 +9,8 @@ import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod
 import { pino } from 'pino';
 import { Webhook } from 'standardwebhooks';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import type { Ledger } from '../calls/ledger.ts';
-import { openSqliteLedger } from '../calls/sqlite-ledger.ts';
+import type { Store } from './store.ts';
+import { openSqliteStore } from './store.ts';
 import { startDeliverer } from '../webhooks/out/start-deliverer.ts';
 import { deliveriesRoutes } from './deliveries-routes.ts';
 import { endpointsRoutes } from './endpoints-routes.ts';
@@ -19,7 +19,7 @@ import { answerWithProblems } from './problems.ts';
 const ALLOW = ['127.0.0.0/8'];
 const WAIT = { timeout: 10_000, interval: 20 };
 let dir: string;
-let ledger: Ledger;
+let ledger: Store;
 let app: FastifyInstance;
 const logged: string[] = [];
 const log: FastifyBaseLogger = pino(
@@ -29,7 +29,7 @@ const log: FastifyBaseLogger = pino(
 
 beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), 'endpoints-'));
-  ledger = await openSqliteLedger(join(dir, 'trunkline.sqlite'));
+  ledger = await openSqliteStore(join(dir, 'trunkline.sqlite'));
   app = fastify({ loggerInstance: log });
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
@@ -112,7 +112,7 @@ test('a test event arrives, signed by both secrets after a rotation; its deliver
   const rotated = await post(`${path}/rotate`, { oldValidHours: 1 });
   expect(rotated.status).toBe(200);
   const { deliveryId } = (await post(`${path}/test`)).body as { deliveryId: string };
-  const deliverer = startDeliverer({ ledger, endpointAllow: ALLOW, log });
+  const deliverer = startDeliverer({ announcements: ledger, endpointAllow: ALLOW, log });
   await vi.waitFor(() => expect(received).toHaveLength(1), WAIT);
   const [{ headers, body } = { headers: {}, body: '' }] = received;
   for (const secret of [made.body?.['secret'], rotated.body?.['secret']]) {

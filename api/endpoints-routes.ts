@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import type { Outbox } from '../calls/outbox.ts';
-import { PUBLIC_EVENT_TYPES, matchesType } from '../calls/public-events.ts';
+import type { Outbox } from '../webhooks/out/outbox.ts';
+import { PUBLIC_EVENT_TYPES, matchesType } from '../webhooks/out/public-events.ts';
 import { endpointUrlProblem } from '../webhooks/out/endpoint-url.ts';
 import { createReachable } from '../webhooks/out/reachable.ts';
 import { Problem, ProblemError } from './problems.ts';

@@ -1,5 +1,4 @@
-import { mkdtempSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { readdirSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
@@ -7,11 +6,11 @@ import { fastify } from 'fastify';
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
 import { pino } from 'pino';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { Ledger } from '../calls/ledger.ts';
-import { openSpool } from '../calls/spool.ts';
-import { openSqliteLedger } from '../calls/sqlite-ledger.ts';
+import type { Store } from './store.ts';
+import { openSpool } from '../reporting/spool.ts';
+import { openSqliteStore } from './store.ts';
 import { loadConfig } from '../config/load-config.ts';
-import { eventsOf } from '../webhooks/fixtures/histories.ts';
+import { eventsOf } from '../webhooks/in/fixtures/histories.ts';
 import { erasuresRoutes } from './erasures-routes.ts';
 import { numberRules } from './number-plan.ts';
 import { answerWithProblems } from './problems.ts';
@@ -21,20 +20,22 @@ const CALLER = '+74950000001';
 const OURS = '+73433009244';
 
 let dir: string;
-let ledger: Ledger;
+let ledger: Store;
 let app: FastifyInstance;
 
 beforeEach(async () => {
   dir = mkdtempSync(join(tmpdir(), 'erasures-'));
   const env = { TRUNKLINE_DATA_DIR: dir, LIVEKIT_API_SECRET: 'a-secret-for-tests-of-some-length' };
   const loaded = loadConfig({ env, cwd: join(import.meta.dirname, '..') });
-  ledger = await openSqliteLedger(join(dir, 'trunkline.sqlite'), numberRules(loaded));
+  ledger = await openSqliteStore(join(dir, 'trunkline.sqlite'), numberRules(loaded));
   const lines = loaded.lines.map((line) => ({ ...line, numbers: [OURS] }));
   app = fastify();
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
   answerWithProblems(app);
-  await app.register(erasuresRoutes({ config: { ...loaded, dataDir: dir, lines }, ledger }));
+  await app.register(
+    erasuresRoutes({ config: { ...loaded, dataDir: dir, lines }, removal: ledger.removal }),
+  );
 });
 afterEach(async () => {
   await app.close();
@@ -52,11 +53,8 @@ async function aCall(): Promise<string> {
   return id;
 }
 
-test('a person is gone from ledger, recordings and spool; the receipt has no number', async () => {
+test('a person is gone from ledger and spool; the receipt has no number', async () => {
   const id = await aCall();
-  mkdirSync(join(dir, 'recordings'));
-  writeFileSync(join(dir, 'recordings', `${id}.ogg`), 'what was said');
-  writeFileSync(join(dir, 'recordings', 'call_01M7XT76ZMWJ451YHYTGYNYG41.ogg'), 'another');
   const spool = openSpool({
     dir: join(dir, 'spool'),
     maxBytes: 1e6,
@@ -68,13 +66,12 @@ test('a person is gone from ledger, recordings and spool; the receipt has no num
   const response = await erase('8 (495) 000-00-01');
   expect(response.statusCode).toBe(200);
   const receipt = response.json<{ counts: Record<string, number> }>();
-  expect(receipt.counts).toMatchObject({ calls: 1, recordings: 1, reports: 1 });
+  expect(receipt.counts).toMatchObject({ calls: 1, reports: 1 });
   expect(response.body).not.toContain('4950000001');
   expect(JSON.stringify(await ledger.call(id))).not.toContain('4950000001');
   for (const file of readdirSync(dir).filter((name) => name.startsWith('trunkline.sqlite'))) {
     expect(readFileSync(join(dir, file)).includes('4950000001'), file).toBe(false);
   }
-  expect(readdirSync(join(dir, 'recordings'))).toEqual(['call_01M7XT76ZMWJ451YHYTGYNYG41.ogg']);
   expect(spool.peek(10)?.lines).toEqual([
     JSON.stringify({ type: 'leg.invited', data: { from: `+${'\u007f'.repeat(11)}` } }),
   ]);
@@ -96,14 +93,10 @@ test('the daily sweep keeps what is set to be kept for good', async () => {
   const id = await aCall();
   const log = pino({ level: 'silent' });
   const in2Years = new Date(Date.now() + 2 * 366 * 86_400_000);
-  const forGood = { eventsDays: 0, transcriptsDays: 0, recordingsDays: 0 };
-  await sweepOld({ ledger, retention: forGood, dataDir: dir, log }, in2Years);
+  const forGood = { eventsDays: 0, transcriptsDays: 0 };
+  await sweepOld({ removal: ledger.removal, retention: forGood, log }, in2Years);
   expect((await ledger.events(id, { limit: 100 })).data).not.toEqual([]);
-  const retention = { eventsDays: 365, transcriptsDays: 0, recordingsDays: 1 };
-  mkdirSync(join(dir, 'recordings'));
-  const recording = join(dir, 'recordings', `${id}.ogg`);
-  writeFileSync(recording, 'what was said');
-  await sweepOld({ ledger, retention, dataDir: dir, log }, in2Years);
+  const retention = { eventsDays: 365, transcriptsDays: 0 };
+  await sweepOld({ removal: ledger.removal, retention, log }, in2Years);
   expect((await ledger.events(id, { limit: 100 })).data).toEqual([]);
-  expect(() => readFileSync(recording)).toThrow('ENOENT');
 });

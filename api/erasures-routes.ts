@@ -1,10 +1,9 @@
 import { join } from 'node:path';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { eraseFromSpool } from '../calls/erase-spool.ts';
-import type { Ledger } from '../calls/ledger.ts';
-import { removeRecordingsOf } from '../calls/recordings.ts';
-import { blankOf } from '../calls/redact.ts';
+import { eraseFromSpool } from './erase-spool.ts';
+import type { Removal } from '../ledger/privacy/removal.ts';
+import { blankOf } from '../ledger/privacy/redact.ts';
 import type { Config } from '../config/config.ts';
 import { toE164 } from '../config/e164.ts';
 import { Problem, ProblemError } from './problems.ts';
@@ -20,18 +19,17 @@ const Receipt = z.object({
     calls: count,
     events: count,
     publicEvents: count.describe('of the log that webhooks and SSE are fed from'),
-    recordings: count,
     reports: count.describe('not delivered yet, on this machine'),
   }),
 });
 
 export interface ErasuresDeps {
   readonly config: Pick<Config, 'lines' | 'sip' | 'dataDir'>;
-  readonly ledger: Pick<Ledger, 'removal'>;
+  readonly removal: Removal;
 }
 
 /** `POST /v1/erasures`: removes a person by number; done twice, it finds nothing more. */
-export function erasuresRoutes({ config, ledger }: ErasuresDeps): FastifyPluginAsyncZod {
+export function erasuresRoutes({ config, removal }: ErasuresDeps): FastifyPluginAsyncZod {
   const { lines, sip, dataDir } = config;
   const { country } = sip.trunk;
   const ours = new Set([...lines.flatMap(({ numbers }) => numbers), ...sip.trunk.numbers]);
@@ -58,16 +56,14 @@ export function erasuresRoutes({ config, ledger }: ErasuresDeps): FastifyPluginA
         if (ours.has(number)) {
           throw new ProblemError(409, 'That is a number of ours: every call would be removed.');
         }
-        const { id, at, numberHash, callIds, events, publicEvents } =
-          await ledger.removal.erase(number);
+        const { id, at, numberHash, callIds, events, publicEvents } = await removal.erase(number);
         const counts = {
           calls: callIds.length,
           events,
           publicEvents,
-          recordings: await removeRecordingsOf(join(dataDir, 'recordings'), callIds),
           reports: eraseFromSpool(join(dataDir, 'spool'), blankOf(number, country)),
         };
-        await ledger.removal.confirm(id, counts);
+        await removal.confirm(id, counts);
         return { id, at, numberHash, counts };
       },
     );

@@ -1,11 +1,11 @@
 import type { Logger } from 'pino';
-import type { Ledger } from '../calls/ledger.ts';
-import type { PublicEvent } from '../calls/public-events.ts';
+import type { Store } from './store.ts';
+import type { PublicEvent } from '../webhooks/out/public-events.ts';
 
 const LINES_KEPT = 10_000;
 
 export interface FeedOptions {
-  readonly ledger: Pick<Ledger, 'publicEvents' | 'lastPublicPosition' | 'onPublicEvent' | 'call'>;
+  readonly ledger: Pick<Store, 'publicEvents' | 'lastPublicPosition' | 'onPublicEvent' | 'call'>;
   /** How soon events of other call services on the same database are seen, ms. */
   readonly pollMs?: number;
   readonly log: Pick<Logger, 'warn'>;

@@ -3,8 +3,8 @@ import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import { afterEach, expect, test, vi } from 'vitest';
 import type { CallEvent } from '../calls/events.ts';
-import type { Ledger } from '../calls/ledger.ts';
-import { openSqliteLedger } from '../calls/sqlite-ledger.ts';
+import type { Store } from './store.ts';
+import { openSqliteStore } from './store.ts';
 import { KEY, startTestApp } from './fixtures/test-app.ts';
 import type { TestApp } from './fixtures/test-app.ts';
 
@@ -109,7 +109,7 @@ test('filters by type, call and line', async () => {
 
 test('Last-Event-ID goes on where another call service left off, whoever wrote', async () => {
   const first = await start();
-  const second = await openSqliteLedger(first.databaseFile);
+  const second = await openSqliteStore(first.databaseFile);
   cleanUp.push(() => second.close());
   await first.ledger.record(['a', 'b'].map((name) => joined(name)));
   const before = await listen(first, '?after=0&types=call.initiated');
@@ -128,7 +128,7 @@ test('Last-Event-ID goes on where another call service left off, whoever wrote',
 
 test('what was erased is told by no service any more, whoever erased it and listens', async () => {
   const first = await start();
-  const second = await openSqliteLedger(first.databaseFile);
+  const second = await openSqliteStore(first.databaseFile);
   cleanUp.push(() => second.close());
   const other = await start({ ledger: second });
   const services = [first, other];
@@ -206,7 +206,7 @@ test('the stream ends when the service does', async () => {
 test('when the log cannot be read the client hears of it', async () => {
   const broken = {
     lastPublicPosition: () => Promise.reject(new Error('away')),
-  } as Partial<Ledger>;
+  } as Partial<Store>;
   const whole = await start();
   const app = await start({ ledger: { ...whole.ledger, ...broken } });
   expect((await app.request('/v1/events')).status).toBe(500);

@@ -7,7 +7,7 @@ import {
   randomBytes,
 } from 'node:crypto';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import type { IdempotencyStore } from '../calls/idempotency-store.ts';
+import type { IdempotencyStore } from './idempotency-store.ts';
 import { ProblemError } from './problems.ts';
 
 declare module 'fastify' {

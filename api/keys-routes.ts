@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { SCOPES } from '../calls/api-key-store.ts';
-import type { ApiKeyStore } from '../calls/api-key-store.ts';
+import { SCOPES } from './store-schema.ts';
+import type { ApiKeyStore } from './api-key-store.ts';
 import { newApiKey } from './api-keys.ts';
 import { ProblemError } from './problems.ts';
 import { listOf } from './views.ts';

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { afterEach, expect, test, vi } from 'vitest';
-import { openSqliteLedger } from '../calls/sqlite-ledger.ts';
+import { openSqliteStore } from './store.ts';
 import { KEY, startTestApp } from './fixtures/test-app.ts';
 import type { TestApp } from './fixtures/test-app.ts';
 
@@ -84,7 +84,7 @@ test('the same request is done once and answered alike, after a restart as well'
   const first = await start();
   const headers = { 'idempotency-key': 'k1' };
   const made = await make(first, 'read', headers);
-  const ledger = await openSqliteLedger(first.databaseFile);
+  const ledger = await openSqliteStore(first.databaseFile);
   cleanUp.push(() => ledger.close());
   const second = await start({ ledger });
   const again = await make(second, 'read', headers);

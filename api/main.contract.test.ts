@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SignJWT } from 'jose';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { openSqliteLedger } from '../calls/sqlite-ledger.ts';
+import { openSqliteStore } from './store.ts';
 import { fullDisk } from '../test/harness/full-disk.ts';
 
 const SECRET = randomBytes(32).toString('base64url');
@@ -95,7 +95,7 @@ test('kill -9 loses no acknowledged event and leaves no half record', async () =
   await Promise.all(senders);
   await exit;
 
-  const ledger = await openSqliteLedger(join(dir, 'trunkline.sqlite'));
+  const ledger = await openSqliteStore(join(dir, 'trunkline.sqlite'));
   const calls = await ledger.calls({ limit: 1_000 });
   const stored = new Set<string>();
   for (const { id } of calls.data) {

@@ -1,16 +1,15 @@
 import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
-import { openPostgresLedger } from '../calls/postgres-ledger.ts';
-import { openSqliteLedger } from '../calls/sqlite-ledger.ts';
+import { openPostgresStore, openSqliteStore } from './store.ts';
 import { loadConfigOrExit } from '../config/load-config-or-exit.ts';
 import { openLog } from '../config/open-log.ts';
-import { createLiveKitRooms } from '../webhooks/livekit-rooms.ts';
+import { createLiveKitRooms } from '../livekit/livekit-rooms.ts';
 import { startDeliverer } from '../webhooks/out/start-deliverer.ts';
-import { repeat } from '../webhooks/repeat.ts';
-import { sealSettled } from '../webhooks/seal.ts';
-import { SipSetupWatch } from '../webhooks/sip-setup.ts';
-import { translator } from '../webhooks/translate.ts';
-import { watchCalls } from '../webhooks/watch-calls.ts';
+import { repeat } from '../reconciler/repeat.ts';
+import { sealSettled } from '../reconciler/seal.ts';
+import { SipSetupWatch } from '../livekit/sip-setup.ts';
+import { translator } from '../webhooks/in/translate.ts';
+import { watchCalls } from '../reconciler/watch-calls.ts';
 import { ensureApiKey } from './api-keys.ts';
 import { createApp } from './app.ts';
 import { ANSWERS_KEPT_MS } from './idempotency.ts';
@@ -38,13 +37,13 @@ const config = loadConfigOrExit(
 const log = openLog('api', config.logLevel);
 const numbers = numberRules(config);
 const store = config.databaseUrl
-  ? await openPostgresLedger(config.databaseUrl, numbers)
-  : await openSqliteLedger(join(config.dataDir, 'trunkline.sqlite'), numbers);
+  ? await openPostgresStore(config.databaseUrl, numbers)
+  : await openSqliteStore(join(config.dataDir, 'trunkline.sqlite'), numbers);
 const metrics = createMetrics(store);
-const metered = meterLedger(store, metrics, log);
+const ledger = meterLedger(store, metrics, log);
 const livekit = createLiveKitRooms(config.livekit);
 const watch = watchCalls({
-  ledger: metered,
+  ledger,
   livekit,
   plan: numberPlan(config),
   lines: config.lines,
@@ -52,7 +51,6 @@ const watch = watchCalls({
   log,
   metrics,
 });
-const { ledger } = watch;
 const sipSetup = new SipSetupWatch({
   livekit,
   outboundTrunkId: config.outbound.trunkId,
@@ -90,10 +88,18 @@ const tasks = [
     RETRY_EVERY_MS,
     log,
   ),
-  repeat(() => sweepOld({ ...config, ledger, log }, new Date()), SWEEP_EVERY_MS, log),
+  repeat(
+    () => sweepOld({ ...config, removal: ledger.removal, log }, new Date()),
+    SWEEP_EVERY_MS,
+    log,
+  ),
 ];
 
-const deliverer = startDeliverer({ ledger, endpointAllow: config.endpointAllow, log });
+const deliverer = startDeliverer({
+  announcements: ledger,
+  endpointAllow: config.endpointAllow,
+  log,
+});
 
 let stopping = false;
 /** SIGTERM and Ctrl-C: what is under way is finished; a second time: at once. */

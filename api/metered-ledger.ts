@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { Ledger } from '../calls/ledger.ts';
+import type { Store } from './store.ts';
 
 export interface LedgerMetrics {
   observeLedger(operation: string, seconds: number, ok: boolean): void;
@@ -9,10 +9,10 @@ export interface LedgerMetrics {
 
 /** The ledger, and how long it takes, what it seals or sets aside, and what becomes of deliveries. */
 export function meterLedger(
-  ledger: Ledger,
+  ledger: Store,
   metrics: LedgerMetrics,
   log: Pick<Logger, 'error'>,
-): Ledger {
+): Store {
   async function timed<T>(operation: string, work: () => Promise<T>): Promise<T> {
     const start = performance.now();
     const observe = (ok: boolean) =>

@@ -1,7 +1,7 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { CALL_STATES } from '../calls/call.ts';
-import type { Ledger } from '../calls/ledger.ts';
-import type { WatchMetrics } from '../webhooks/watch-calls.ts';
+import type { Ledger } from '../ledger/ledger.ts';
+import type { WatchMetrics } from '../reconciler/watch-calls.ts';
 import type { LedgerMetrics } from './metered-ledger.ts';
 
 /** A commit on an SSD takes some ms; a second is trouble, s. */

@@ -1,6 +1,6 @@
-import type { NumberRules } from '../calls/erased-numbers.ts';
+import type { NumberRules } from '../ledger/privacy/erased-numbers.ts';
 import type { Config } from '../config/config.ts';
-import type { NumberPlan } from '../webhooks/from-livekit.ts';
+import type { NumberPlan } from '../livekit/from-livekit.ts';
 
 /** How the trunk writes numbers, and where it puts the one that was dialled. */
 export function numberPlan({ lines, sip: { trunk } }: Pick<Config, 'lines' | 'sip'>): NumberPlan {

@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { Call } from '../calls/call.ts';
-import type { Ledger } from '../calls/ledger.ts';
+import type { Ledger } from '../ledger/ledger.ts';
 import { isE164 } from '../config/e164.ts';
 import { isDestination } from './destinations.ts';
 import type { Operator } from './operator.ts';
@@ -27,13 +27,9 @@ export const TransferBody = z.strictObject({
     .describe('E.164 or a SIP address that TRUNKLINE_DIAL_ALLOW names'),
 });
 
-const DtmfBody = z.strictObject({
-  digits: z.string().regex(/^[0-9*#A-D]{1,32}$/, 'should be 1 to 32 of 0-9, *, #, A-D'),
-});
-
 export const ActionView = z.object({
   callId: z.string(),
-  action: z.enum(['hangup', 'transfer', 'dtmf']),
+  action: z.enum(['hangup', 'transfer']),
 });
 
 export interface OperatorRoutesOptions {
@@ -99,36 +95,6 @@ export function operatorRoutes({ ledger, operator }: OperatorRoutesOptions): Fas
         const call = await find(params.id);
         await operator.transfer(call, body.to, principal?.id ?? '');
         return { callId: call.id, action: 'transfer' as const };
-      },
-    );
-
-    app.post(
-      '/v1/calls/:id/dtmf',
-      {
-        schema: {
-          tags,
-          summary: 'Send digits to the caller; not supported yet',
-          params: Params,
-          body: DtmfBody,
-          response: { 200: ActionView },
-        },
-      },
-      async ({ params }) => operator.sendDtmf(await find(params.id)),
-    );
-
-    app.get(
-      '/v1/calls/:id/recording',
-      {
-        schema: {
-          tags,
-          summary: 'The recording of a call; there are none yet',
-          params: Params,
-          response: { 200: z.null() },
-        },
-      },
-      async ({ params }) => {
-        await find(params.id);
-        throw new ProblemError(404, 'The call was not recorded.');
       },
     );
   };

@@ -71,7 +71,7 @@ async function call(name: string): Promise<ChildProcess> {
   });
   token.kind = 'sip';
   token.addGrant({ roomJoin: true, room: name, canUpdateOwnMetadata: true });
-  const script = join(import.meta.dirname, '..', 'webhooks', 'fixtures', 'caller-process.ts');
+  const script = join(import.meta.dirname, '..', 'webhooks', 'in', 'fixtures', 'caller-process.ts');
   const child = spawn(process.execPath, [script, livekit.url, await token.toJwt()], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });

@@ -225,12 +225,6 @@ test('a transfer is done where livekit-sip holds the leg and the destination is 
   const builtIn = await caller('c', 'sip');
   const refused = await problem(await act(`/${builtIn}/transfer`, { to: '+74951234567' }));
   expect(refused).toEqual([501, 'not-supported', undefined]);
-  expect(await problem(await act(`/${id}/dtmf`, { digits: '1#' }))).toEqual([
-    501,
-    'not-supported',
-    undefined,
-  ]);
-  expect((await app.request(`/v1/calls/${id}/recording`)).status).toBe(404);
 });
 
 test('without configuration nobody may be dialled or transferred to', async () => {

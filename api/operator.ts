@@ -4,8 +4,8 @@ import { ulid } from 'ulid';
 import type { Call, Leg } from '../calls/call.ts';
 import { isFinal } from '../calls/call.ts';
 import type { CallEvent } from '../calls/events.ts';
-import type { Ledger } from '../calls/ledger.ts';
-import { ERASED } from '../calls/redact.ts';
+import type { Ledger } from '../ledger/ledger.ts';
+import { ERASED } from '../calls/erased.ts';
 import type { Correlation, EndReason } from '../calls/reports.ts';
 import type { Line, OutboundConfig } from '../config/config.ts';
 import type { RoomRef } from '../livekit/room-removal.ts';
@@ -88,16 +88,6 @@ export class Operator {
       });
     }
     await this.#record(call, { type: 'transfer.completed', data: { to, by } }, leg);
-  }
-
-  /** LiveKit's server API has no DTMF: who is in the room sends it, as our agents do. */
-  async sendDtmf(call: Call): Promise<never> {
-    await this.#openRoom(call);
-    liveLeg(call);
-    throw new ProblemError(
-      'not-supported',
-      'LiveKit lets only participants of a room send DTMF; the agent can.',
-    );
   }
 
   /** Calls somebody and sends them the line's agent. Resolves with the call, before they answer. */

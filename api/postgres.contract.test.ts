@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { CallEvent } from '../calls/events.ts';
-import { keysContract } from '../calls/fixtures/keys-contract.ts';
-import type { PostgresServer } from '../calls/fixtures/postgres-server.ts';
-import { hasPostgres, startPostgres } from '../calls/fixtures/postgres-server.ts';
-import { openPostgresLedger } from '../calls/postgres-ledger.ts';
+import { keysContract } from './fixtures/keys-contract.ts';
+import type { PostgresServer } from '../ledger/fixtures/postgres-server.ts';
+import { hasPostgres, startPostgres } from '../ledger/fixtures/postgres-server.ts';
+import { openPostgresStore } from './store.ts';
 import { createClient } from '../client/index.ts';
 import { KEY, startTestApp } from './fixtures/test-app.ts';
 
@@ -18,14 +18,14 @@ describe.skipIf(!hasPostgres)('PostgreSQL', () => {
 
   describe('keys and answers', () => {
     keysContract(
-      () => openPostgresLedger(server.url),
+      () => openPostgresStore(server.url),
       () => server.reset(),
     );
   });
 
   test('a listener that moves between two services that both write hears all, once', async () => {
     await server.reset();
-    const ledgers = await Promise.all([1, 2].map(() => openPostgresLedger(server.url)));
+    const ledgers = await Promise.all([1, 2].map(() => openPostgresStore(server.url)));
     const apps = await Promise.all(ledgers.map((ledger) => startTestApp({ ledger })));
     const writing = ledgers.map(async (ledger, service) => {
       for (let n = 0; n < CALLS / 2; n += 1) await ledger.record([joined(`${service}_${n}`)]);
@@ -55,7 +55,7 @@ describe.skipIf(!hasPostgres)('PostgreSQL', () => {
 
   test('a key made at one service is known to the other, and so is its end', async () => {
     await server.reset();
-    const ledgers = await Promise.all([1, 2].map(() => openPostgresLedger(server.url)));
+    const ledgers = await Promise.all([1, 2].map(() => openPostgresStore(server.url)));
     const [one, two] = await Promise.all(ledgers.map((ledger) => startTestApp({ ledger })));
     const admin = createClient({ url: one?.url ?? '', apiKey: KEY });
     const { key, id } = await admin.keys.create({ name: 'x', scope: 'read' });

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { isAway } from '../calls/store-errors.ts';
+import { isAway } from '../ledger/store-errors.ts';
 
 /** Every kind of problem there is, with its status; what each means is in docs/api.md. */
 export const PROBLEMS = {

@@ -1,5 +1,5 @@
 import { beforeEach, expect, test } from 'vitest';
-import type { Ledger } from '../calls/ledger.ts';
+import type { Ledger } from '../ledger/ledger.ts';
 import { watchWrites } from './readiness.ts';
 
 let full: boolean;

@@ -1,5 +1,5 @@
 import type { FastifyBaseLogger } from 'fastify';
-import type { Ledger } from '../calls/ledger.ts';
+import type { Ledger } from '../ledger/ledger.ts';
 
 /** A write that succeeded speaks for the next ones for this long, ms. */
 const GOOD_FOR_MS = 30_000;

@@ -2,12 +2,12 @@ import type { FastifyPluginAsync } from 'fastify';
 import { ulid } from 'ulid';
 import { z } from 'zod';
 import type { CallEvent } from '../calls/events.ts';
-import type { Ledger } from '../calls/ledger.ts';
-import { verifyReportToken } from '../calls/report-token.ts';
-import type { ReportTokenKey } from '../calls/report-token.ts';
-import { reasonOf } from '../calls/store-errors.ts';
-import type { NumberPlan } from '../webhooks/from-livekit.ts';
-import { translator } from '../webhooks/translate.ts';
+import type { Ledger } from '../ledger/ledger.ts';
+import { verifyReportToken } from '../reporting/report-token.ts';
+import type { ReportTokenKey } from '../reporting/report-token.ts';
+import { reasonOf } from '../ledger/store-errors.ts';
+import type { NumberPlan } from '../livekit/from-livekit.ts';
+import { translator } from '../webhooks/in/translate.ts';
 import { ProblemError } from './problems.ts';
 
 const BODY_LIMIT_BYTES = 2 * 1024 * 1024;

@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import type { Ledger } from '../calls/ledger.ts';
+import type { Ledger } from '../ledger/ledger.ts';
 import { listOf } from './views.ts';
 
 const time = z.iso.datetime();

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import type { Call } from '../calls/call.ts';
 import { CALL_STATES, MISSING } from '../calls/call.ts';
-import type { StoredEvent } from '../calls/ledger.ts';
-import { publicCall, publicTurns } from '../calls/public-call.ts';
+import type { StoredEvent } from '../ledger/ledger.ts';
+import { publicCall, publicTurns } from '../webhooks/out/public-call.ts';
 import { EndReason, EndedBy, ModelUsage, Turn } from '../calls/reports.ts';
 import type { Line } from '../config/config.ts';
 
@@ -59,7 +59,7 @@ export const EventView = z.object({
 export const CallView = z.object({
   id: z.string(),
   direction: z.enum(['inbound', 'outbound']),
-  ingress: z.enum(['livekit-sip', 'sip', 'twilio', 'ringcentral', 'ringover', 'room']),
+  ingress: z.enum(['livekit-sip', 'sip', 'room']),
   state: z.enum(CALL_STATES),
   line: z.string().optional(),
   from: z.string().optional().describe('E.164'),

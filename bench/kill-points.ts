@@ -5,7 +5,7 @@
  *     node bench/kill-points.ts [--points 200] [--database sqlite|postgres|both] [--seed 1]
  */
 import { parseArgs } from 'node:util';
-import { hasPostgres } from '../calls/fixtures/postgres-server.ts';
+import { hasPostgres } from '../ledger/fixtures/postgres-server.ts';
 import { killPoints } from '../test/harness/kill-points.ts';
 
 const { values } = parseArgs({

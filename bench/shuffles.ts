@@ -5,7 +5,7 @@
  *     node bench/shuffles.ts [--count 10000] [--seed 1]
  */
 import { parseArgs } from 'node:util';
-import { tellShuffled } from '../webhooks/fixtures/stories.ts';
+import { tellShuffled } from '../webhooks/in/fixtures/stories.ts';
 
 const { values } = parseArgs({
   options: { count: { type: 'string', default: '10000' }, seed: { type: 'string' } },

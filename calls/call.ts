@@ -49,7 +49,7 @@ export interface Call {
 export const MISSING = ['agent', 'ingress', 'room'] as const;
 export type Missing = (typeof MISSING)[number];
 
-/** By retention (its events, what was said, its recording) or because a person was erased. */
+/** By retention (its events, what was said) or because a person was erased. */
 interface Removed {
   readonly events?: string;
   readonly transcript?: string;
@@ -80,7 +80,7 @@ export const CALL_STATES = [
 export type Direction = 'inbound' | 'outbound';
 
 /** Which way the call came into its room; `room`: nobody's leg, an agent was sent there by hand. */
-type Ingress = 'livekit-sip' | 'sip' | 'twilio' | 'ringcentral' | 'ringover' | 'room';
+type Ingress = 'livekit-sip' | 'sip' | 'room';
 
 /** One SIP call of the call (RFC 3261 dialog); a transfer adds another. */
 export interface Leg {
@@ -157,7 +157,7 @@ export interface AgentJob {
   readonly endedAt?: string;
 }
 
-/** One step of the way from "no agent" to being served or released (webhooks/rescue-plan.ts). */
+/** One step of the way from "no agent" to being served or released (reconciler/rescue-plan.ts). */
 export interface RescueStep {
   readonly step: 'dispatch' | 'agent' | 'number' | 'release';
   readonly at: string;

@@ -2,7 +2,7 @@ import type { Correlation, EndReason, ReportBody } from './reports.ts';
 
 /**
  * Something that happened to a call, from wherever we heard of it. A vendor's shape ends before
- * this: see webhooks/from-livekit.ts.
+ * this: see livekit/from-livekit.ts.
  */
 export type CallEvent = EventBase &
   (RoomEvent | PlainReportBody | FoundEvent | OperatorEvent | RescueEvent | OtherEvent);
@@ -145,7 +145,7 @@ export interface SipData {
   /** When that was seen, where it was later than the event that it is part of. */
   readonly statusAt?: string;
   readonly direction: 'inbound' | 'outbound';
-  readonly ingress: 'livekit-sip' | 'sip' | 'twilio' | 'ringcentral' | 'ringover';
+  readonly ingress: 'livekit-sip' | 'sip';
   readonly sipCallIdFull?: string;
   readonly trunk?: string;
   readonly rule?: string;

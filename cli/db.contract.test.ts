@@ -2,9 +2,9 @@ import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { hasPostgres, startPostgres } from '../calls/fixtures/postgres-server.ts';
-import { openSqliteLedger } from '../calls/sqlite-ledger.ts';
-import { eventsOf } from '../webhooks/fixtures/histories.ts';
+import { hasPostgres, startPostgres } from '../ledger/fixtures/postgres-server.ts';
+import { openSqliteStore } from '../api/store.ts';
+import { eventsOf } from '../webhooks/in/fixtures/histories.ts';
 import { dbCommand } from './db.ts';
 
 test.skipIf(!hasPostgres)('from SQLite to PostgreSQL and back, by files', async () => {
@@ -20,7 +20,7 @@ test.skipIf(!hasPostgres)('from SQLite to PostgreSQL and back, by files', async 
     const code = await dbCommand({ args, env: {}, cwd: dir, say: (line) => said.push(line) });
     expect([code, said.join('\n')]).toEqual([0, expect.stringMatching(/^(imported \d+ rows)?$/)]);
   };
-  const ledger = await openSqliteLedger(file('here.sqlite'));
+  const ledger = await openSqliteStore(file('here.sqlite'));
   await ledger.record(eventsOf('inbound-novofon-caller-bye'));
   await ledger.close();
 

@@ -2,8 +2,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { openSqliteLedger } from '../calls/sqlite-ledger.ts';
-import { eventsOf } from '../webhooks/fixtures/histories.ts';
+import { openSqliteStore } from '../api/store.ts';
+import { eventsOf } from '../webhooks/in/fixtures/histories.ts';
 import { dbCommand } from './db.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'db-'));
@@ -18,7 +18,7 @@ async function db(...args: string[]) {
 }
 
 beforeAll(async () => {
-  const ledger = await openSqliteLedger(source);
+  const ledger = await openSqliteStore(source);
   await ledger.record(eventsOf('inbound-novofon-caller-bye'));
   await ledger.close();
 });

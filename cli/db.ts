@@ -2,9 +2,9 @@ import { createReadStream, createWriteStream, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { DumpError, dumpLedger, restoreLedger } from '../calls/dump.ts';
-import { connectPostgres } from '../calls/postgres-ledger.ts';
-import { connectSqlite } from '../calls/sqlite-ledger.ts';
+import { DumpError, dumpLedger, restoreLedger } from '../ledger/sql/dump.ts';
+import { connectPostgres } from '../ledger/sql/postgres.ts';
+import { connectSqlite } from '../ledger/sql/sqlite.ts';
 import { loadConfig } from '../config/load-config.ts';
 import { readArguments, UsageError } from '../config/read-arguments.ts';
 

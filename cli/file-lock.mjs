@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { open, rm, stat } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
-import { currentOwner, isAlive } from '../calls/process-owner.mjs';
+import { currentOwner, isAlive } from '../config/process-owner.mjs';
 
 const LOOK_EVERY_MS = 100;
 /** A claim that is cut off within its id may be half of somebody's, and holds nobody up. */

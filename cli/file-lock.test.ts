@@ -5,7 +5,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { currentOwner } from '../calls/process-owner.mjs';
+import { currentOwner } from '../config/process-owner.mjs';
 import { withFileLock } from './file-lock.mjs';
 
 vi.setConfig({ testTimeout: 60_000 });

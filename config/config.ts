@@ -21,8 +21,6 @@ export interface Config {
   /** PostgreSQL URL; undefined: SQLite in the data folder. */
   readonly databaseUrl: string | undefined;
   readonly retention: RetentionConfig;
-  /** URL at which the world reaches the call service, without a slash at its end. */
-  readonly publicUrl: string | undefined;
   /** CIDRs or addresses that outgoing webhooks may reach although they are private. */
   readonly endpointAllow: readonly string[];
   readonly providers: ProvidersConfig;
@@ -42,7 +40,6 @@ export interface RetentionConfig {
   readonly eventsDays: number;
   /** What was said. */
   readonly transcriptsDays: number;
-  readonly recordingsDays: number;
 }
 
 type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';

@@ -135,11 +135,11 @@ describe('environment', () => {
   test('tells every problem with its place and what would be right', () => {
     write('.env', '# ports\nexport TRUNKLINE_HTTP_PORT=80800\nTRUNKLINE_SIP_PROT=5060\n');
     expect(
-      problemsOf({ TRUNKLINE_SIP_RTP_PORTS: '10001-10100', PUBLIC_URL: 'example.com' }),
+      problemsOf({ TRUNKLINE_SIP_RTP_PORTS: '10001-10100', TRUNKLINE_API_URL: 'example.com' }),
     ).toEqual([
       '  .env:3: TRUNKLINE_SIP_PROT is not a setting. Did you mean "TRUNKLINE_SIP_PORT"?',
       '  .env:2: TRUNKLINE_HTTP_PORT should be a port from 1 to 65535.',
-      '  environment: PUBLIC_URL should be a URL such as https://calls.example.com.',
+      '  environment: TRUNKLINE_API_URL should be a URL such as http://127.0.0.1:8080.',
       '  environment: TRUNKLINE_SIP_RTP_PORTS should be an even first and an odd last port above 1023, such as 10000-10199 (RFC 3550 §11).',
     ]);
   });

@@ -81,9 +81,7 @@ export function loadConfig({ env, cwd, builtInSip = false }: ConfigInput): Confi
     retention: {
       eventsDays: settings.TRUNKLINE_KEEP_EVENTS_DAYS,
       transcriptsDays: settings.TRUNKLINE_KEEP_TRANSCRIPTS_DAYS,
-      recordingsDays: settings.TRUNKLINE_KEEP_RECORDINGS_DAYS,
     },
-    publicUrl: settings.PUBLIC_URL,
     endpointAllow: settings.TRUNKLINE_ENDPOINT_ALLOW,
     providers: providers(settings),
     lines: loaded.lines,

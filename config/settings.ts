@@ -77,11 +77,9 @@ export const Settings = z.object({
     .regex(/^ST_\w{1,60}$/, shouldBe('the id of an outbound trunk, such as ST_abc123'))
     .optional(),
   TRUNKLINE_ENDPOINT_ALLOW: addresses.default([]),
-  PUBLIC_URL: url(['http', 'https'], 'https://calls.example.com').optional(),
   DATABASE_URL: url(['postgres', 'postgresql'], 'postgresql://user@host/trunkline').optional(),
   TRUNKLINE_KEEP_EVENTS_DAYS: days().default(90),
   TRUNKLINE_KEEP_TRANSCRIPTS_DAYS: days().default(365),
-  TRUNKLINE_KEEP_RECORDINGS_DAYS: days().default(90),
 
   TRUNKLINE_WORKER_HOST: host().default('127.0.0.1'),
   TRUNKLINE_WORKER_PORT: port().default(8081),

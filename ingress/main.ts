@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { AudioSource } from '@livekit/rtc-node';
-import { ProcessNotes } from '../calls/process-notes.ts';
-import { createReporter } from '../calls/reporter.ts';
+import { ProcessNotes } from '../reporting/process-notes.ts';
+import { createReporter } from '../reporting/reporter.ts';
 import { loadConfigOrExit } from '../config/load-config-or-exit.ts';
 import { openLog } from '../config/open-log.ts';
 import { serveHealth } from './health.ts';
@@ -9,7 +9,7 @@ import { endRoom } from './join-room.ts';
 import { RoomLeg } from './leg.ts';
 import { renewWhenIdle } from './renewal.ts';
 import { SipEndpoint } from './sip/endpoint.ts';
-import { LastWords } from './sip/last-words.ts';
+import { LastWords } from './sip/signalling/last-words.ts';
 
 /** Calls that still run this long after SIGTERM are ended by BYE. */
 const DRAIN_LIMIT_MS = 60_000;

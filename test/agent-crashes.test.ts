@@ -1,7 +1,7 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { phrasesFor } from '../agent/phrases.ts';
+import { phrasesFor } from '../agent/speech/phrases.ts';
 import { finalRecord, said } from './harness/call-records.ts';
 import { expectNextCallWorks, killAndWait, pidOf } from './harness/kill-process.ts';
 import { startCall } from './harness/simulated-caller.ts';

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { RoomServiceClient } from 'livekit-server-sdk';
 import { describe, expect, test } from 'vitest';
-import { phrasesFor } from '../agent/phrases.ts';
+import { phrasesFor } from '../agent/speech/phrases.ts';
 import { decodeWav } from '../rehearsal/audio/wav.ts';
 import { createRecogniser } from '../rehearsal/recogniser/recogniser.ts';
 import { callsFrom, said } from './harness/call-records.ts';
@@ -63,7 +63,7 @@ describe('words', () => {
     await caller.heard(1);
     caller.hangUp();
     await caller.result;
-    const file = new URL('../ingress/sip/prompts/apology-en.wav', import.meta.url);
+    const file = new URL('../ingress/sip/call/prompts/apology-en.wav', import.meta.url);
     const { pcm } = decodeWav(readFileSync(file));
     const [greeting] = utterances(caller.audio());
     const recogniser = createRecogniser([{ text: 'the recording', pcm }]);

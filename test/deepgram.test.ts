@@ -1,8 +1,9 @@
 import { initializeLogger, stt, tts } from '@livekit/agents';
 import { AudioFrame } from '@livekit/rtc-node';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { DeepgramStt, STT_SAMPLE_RATE } from '../agent/deepgram-stt.ts';
-import { DeepgramTts } from '../agent/deepgram-tts.ts';
+import { DeepgramStt } from '../agent/speech/deepgram-stt.ts';
+import { STT_SAMPLE_RATE } from '../agent/audio/sample-rates.ts';
+import { DeepgramTts } from '../agent/speech/deepgram-tts.ts';
 import { createRehearsal } from '../rehearsal/server.ts';
 import type { Rehearsal } from '../rehearsal/server.ts';
 import { SettingsPatch } from '../rehearsal/settings.ts';

@@ -1,7 +1,7 @@
 /** Two LiveKit nodes on one Redis, of which the one with the call is killed. */
 import { randomBytes } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { phrasesFor } from '../agent/phrases.ts';
+import { phrasesFor } from '../agent/speech/phrases.ts';
 import { findStackPorts } from '../cli/stack-ports.ts';
 import { Voice } from '../rehearsal/voice/voice.ts';
 import { finalRecord, said } from './harness/call-records.ts';

@@ -11,8 +11,8 @@ import { findFreePorts } from '../cli/free-ports.ts';
 import { startLivekit } from './harness/start-livekit.ts';
 import { startRedis } from './harness/start-redis.ts';
 import { waitFor } from './harness/wait-for.ts';
-import { createLiveKitRooms } from '../webhooks/livekit-rooms.ts';
-import { SipSetupWatch } from '../webhooks/sip-setup.ts';
+import { createLiveKitRooms } from '../livekit/livekit-rooms.ts';
+import { SipSetupWatch } from '../livekit/sip-setup.ts';
 
 const KEY = { apiKey: 'APIsetup', apiSecret: randomBytes(32).toString('base64url') };
 

@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeAll, expect, test } from 'vitest';
-import { phrasesFor } from '../agent/phrases.ts';
+import { phrasesFor } from '../agent/speech/phrases.ts';
 import type { SettingsPatch } from '../rehearsal/settings.ts';
 import { said } from './harness/call-records.ts';
 import type { CallDetail } from './harness/call-records.ts';

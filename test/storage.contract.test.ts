@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
-import { hasPostgres, startPostgres } from '../calls/fixtures/postgres-server.ts';
+import { hasPostgres, startPostgres } from '../ledger/fixtures/postgres-server.ts';
 import { startCallService } from './harness/call-service.ts';
 import { callOf, killPoints } from './harness/kill-points.ts';
 

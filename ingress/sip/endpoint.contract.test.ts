@@ -93,7 +93,7 @@ describe("Debian's baresip", () => {
   it('calls, is heard, and takes our BYE', async () => {
     const test = await start();
     const folder = temporaryFolder();
-    const speech = new URL('prompts/apology-en.wav', import.meta.url).pathname;
+    const speech = new URL('call/prompts/apology-en.wav', import.meta.url).pathname;
     writeFileSync(join(folder, 'accounts'), '<sip:+15550199@127.0.0.1>;regint=0\n');
     writeFileSync(join(folder, 'contacts'), '');
     writeFileSync(

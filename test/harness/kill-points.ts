@@ -4,10 +4,9 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fold } from '../../calls/fold.ts';
-import { startPostgres } from '../../calls/fixtures/postgres-server.ts';
-import type { Ledger } from '../../calls/ledger.ts';
-import { openPostgresLedger } from '../../calls/postgres-ledger.ts';
-import { openSqliteLedger } from '../../calls/sqlite-ledger.ts';
+import { startPostgres } from '../../ledger/fixtures/postgres-server.ts';
+import type { Store } from '../../api/store.ts';
+import { openPostgresStore, openSqliteStore } from '../../api/store.ts';
 import { startCallService } from './call-service.ts';
 
 /** LiveKit has one queue for each room: so many rooms tell something at once. */
@@ -44,7 +43,7 @@ export async function killPoints(options: KillPointsOptions): Promise<KillPoints
   const sent = new Set<string>();
   const problems: string[] = [];
   const lost: string[] = [];
-  const open = () => (postgres ? openPostgresLedger(postgres.url) : openSqliteLedger(path));
+  const open = () => (postgres ? openPostgresStore(postgres.url) : openSqliteStore(path));
   const ids = async () => {
     const query = `select id from events where id like 'EV%'`;
     const rows = postgres ? await postgres.sql(query) : querySqlite(path, query);
@@ -142,7 +141,7 @@ export function callOf(name: string) {
 }
 
 /** What is wrong: each record must be what its events make, and they numbered without gaps. */
-async function wrongRecords(ledger: Ledger, point?: number): Promise<string[]> {
+async function wrongRecords(ledger: Store, point?: number): Promise<string[]> {
   const problems: string[] = [];
   let cursor: string | undefined;
   do {

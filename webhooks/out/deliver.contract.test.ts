@@ -4,10 +4,10 @@ import { pino } from 'pino';
 import { Webhook } from 'standardwebhooks';
 import { Agent } from 'undici';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import type { PostgresServer } from '../../calls/fixtures/postgres-server.ts';
-import { hasPostgres, startPostgres } from '../../calls/fixtures/postgres-server.ts';
-import { openPostgresLedger } from '../../calls/postgres-ledger.ts';
-import { TRACES, eventsOf } from '../fixtures/histories.ts';
+import type { PostgresServer } from '../../ledger/fixtures/postgres-server.ts';
+import { hasPostgres, startPostgres } from '../../ledger/fixtures/postgres-server.ts';
+import { openPostgresStore } from '../../api/store.ts';
+import { TRACES, eventsOf } from '../in/fixtures/histories.ts';
 import { deliver } from './deliver.ts';
 
 const WAIT = { timeout: 30_000, interval: 50 };
@@ -20,7 +20,7 @@ describe.skipIf(!hasPostgres)('PostgreSQL', () => {
   afterAll(() => postgres.close());
 
   test('three call services share the work: each event arrives once, in order per call', async () => {
-    const ledgers = await Promise.all([1, 2, 3].map(() => openPostgresLedger(postgres.url)));
+    const ledgers = await Promise.all([1, 2, 3].map(() => openPostgresStore(postgres.url)));
     const [ledger] = ledgers;
     if (ledger === undefined) throw new Error('no ledger');
     let verifier: Webhook | undefined;
@@ -42,7 +42,7 @@ describe.skipIf(!hasPostgres)('PostgreSQL', () => {
     const dispatcher = new Agent();
     const log = pino({ level: 'silent' });
     const deliverers = ledgers.map((one) =>
-      deliver({ ledger: one, dispatcher, log, lookEveryMs: 50 }),
+      deliver({ announcements: one, dispatcher, log, lookEveryMs: 50 }),
     );
     const events = TRACES.flatMap((trace) => eventsOf(trace));
     await Promise.all(events.map((event, n) => (ledgers[n % 3] ?? ledger).record([event])));

@@ -9,9 +9,9 @@ import { Webhook } from 'standardwebhooks';
 import { Agent } from 'undici';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { CallEvent } from '../../calls/events.ts';
-import type { Ledger } from '../../calls/ledger.ts';
-import { openSqliteLedger } from '../../calls/sqlite-ledger.ts';
-import { TRACES, eventsOf } from '../fixtures/histories.ts';
+import type { Store } from '../../api/store.ts';
+import { openSqliteStore } from '../../api/store.ts';
+import { TRACES, eventsOf } from '../in/fixtures/histories.ts';
 import { deliver } from './deliver.ts';
 import { RETRY_AFTER_MS } from './schedule.ts';
 
@@ -31,13 +31,13 @@ interface Payload {
 type Handler = (response: ServerResponse, payload: Payload, request: IncomingMessage) => unknown;
 
 let dir: string;
-let ledger: Ledger;
+let ledger: Store;
 let now: number;
 const closers: (() => Promise<void>)[] = [];
 
 beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), 'deliver-'));
-  ledger = await openSqliteLedger(join(dir, 'trunkline.sqlite'));
+  ledger = await openSqliteStore(join(dir, 'trunkline.sqlite'));
   now = Date.now();
 });
 afterEach(async () => {
@@ -93,7 +93,7 @@ async function consumer(handle: Handler, events: readonly string[] = ['*']) {
 function start(options: { readonly timeoutMs?: number } = {}) {
   const dispatcher = new Agent({ pipelining: 1 });
   const deliverer = deliver({
-    ledger,
+    announcements: ledger,
     dispatcher,
     log: pino({ level: 'silent' }),
     clock: () => new Date(now),

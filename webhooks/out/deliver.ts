@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Dispatcher } from 'undici';
-import type { Ledger } from '../../calls/ledger.ts';
-import type { Claim } from '../../calls/outbox.ts';
+import type { Announcements } from './announcements.ts';
+import type { Claim } from './outbox.ts';
 import { judge } from './schedule.ts';
 import { SEND_TIMEOUT_MS, send } from './send.ts';
 
@@ -19,7 +19,7 @@ const LEASE_MS = 4 * SEND_TIMEOUT_MS;
 const CLOSE_GRACE_MS = 5_000;
 
 export interface DeliverOptions {
-  readonly ledger: Pick<Ledger, 'outbox' | 'onPublicEvent'>;
+  readonly announcements: Pick<Announcements, 'outbox' | 'onPublicEvent'>;
   /** Reaches endpoints; see `createGuardedAgent`. Stays the caller's to close. */
   readonly dispatcher: Dispatcher;
   readonly log: Pick<Logger, 'info' | 'warn'>;
@@ -42,8 +42,14 @@ export interface Deliverer {
  * same id.
  */
 export function deliver(options: DeliverOptions): Deliverer {
-  const { ledger, dispatcher, log, clock = () => new Date(), random = Math.random } = options;
-  const { queue } = ledger.outbox;
+  const {
+    announcements,
+    dispatcher,
+    log,
+    clock = () => new Date(),
+    random = Math.random,
+  } = options;
+  const { queue } = announcements.outbox;
   const holder = randomUUID();
   /** By endpoint and stream. */
   const sending = new Map<string, Promise<void>>();
@@ -114,7 +120,7 @@ export function deliver(options: DeliverOptions): Deliverer {
       if (!stopping.signal.aborted) await delay(GATHER_MS);
     }
   })();
-  const unsubscribe = ledger.onPublicEvent(wake);
+  const unsubscribe = announcements.onPublicEvent(wake);
 
   return {
     wake,

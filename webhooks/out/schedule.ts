@@ -1,4 +1,4 @@
-import type { Verdict } from '../../calls/outbox.ts';
+import type { Verdict } from './outbox.ts';
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;

@@ -2,7 +2,7 @@ import { performance } from 'node:perf_hooks';
 import { Webhook } from 'standardwebhooks';
 import type { Dispatcher } from 'undici';
 import { request } from 'undici';
-import type { Attempt, Claim } from '../../calls/outbox.ts';
+import type { Attempt, Claim } from './outbox.ts';
 import type { Answer } from './schedule.ts';
 import { parseRetryAfter } from './schedule.ts';
 
