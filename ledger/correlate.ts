@@ -4,10 +4,11 @@ import {
   isNameOnly,
   legKeys,
   nameKeys,
+  isLegEvent,
 } from '../calls/belonging/event-keys.ts';
 import type { CallEvent } from '../calls/events.ts';
 import { findLeg } from '../calls/legs.ts';
-import { beginningOf, byBegin, isLegEvent, lastBegun } from '../calls/belonging/partition.ts';
+import { beginningOf, byBegin, lastBegun } from '../calls/belonging/partition.ts';
 import type { CallKey } from './sql/schema.ts';
 import type { UnitOfWork } from './unit-of-work/unit-of-work.ts';
 

@@ -1,5 +1,4 @@
 import type { CallEvent } from '../events.ts';
-import { isLegEvent } from './partition.ts';
 import { ERASED } from '../erased.ts';
 import type { Key } from './key.ts';
 
@@ -25,6 +24,7 @@ export function idKeys(event: CallEvent): readonly Key[] {
   return [...legKeys(event), ...placeKeys(event)];
 }
 
+/** What names the event's leg: its own ids, and a report's participant, which is the caller. */
 export function legKeys({ correlation: { sipCallId, participantSid } }: CallEvent): readonly Key[] {
   return [
     ...(sipCallId === undefined ? [] : [{ kind: 'sip', key: sipCallId } as const]),
@@ -54,6 +54,23 @@ export function isNameOnly(event: CallEvent): boolean {
 /** What was erased is no name: many calls would have it. */
 function hasName({ correlation: { roomName } }: CallEvent): boolean {
   return roomName !== undefined && roomName !== ERASED;
+}
+
+/** Whether it tells of a leg that it names. */
+export function isLegEvent(event: CallEvent): boolean {
+  const { sipCallId, participantSid } = event.correlation;
+  if (sipCallId === undefined && participantSid === undefined) return false;
+  switch (event.type) {
+    case 'leg.invited':
+    case 'leg.answered':
+    case 'leg.ended':
+      return true;
+    case 'participant.joined':
+    case 'participant.left':
+      return event.data.kind === 'sip';
+    default:
+      return false;
+  }
 }
 
 /** Whether a call exists from this event on. */

@@ -1,4 +1,5 @@
 import type { CallEvent } from '../events.ts';
+import { isLegEvent, legKeys, nameOf } from './event-keys.ts';
 import { CLOCK_SKEW_MS } from '../plausible-time.ts';
 
 /** Events that say that a leg, and so a call, is there. */
@@ -50,7 +51,7 @@ export function partition<T extends { readonly event: CallEvent }>(
   const legs = legsOf(items);
   for (const { event } of items) {
     const { roomSid } = event.correlation;
-    for (const key of legKeys(event)) {
+    for (const key of legNames(event)) {
       if (roomSid !== undefined) legs.get(key)?.rooms.add(roomSid);
     }
   }
@@ -83,7 +84,7 @@ export function partition<T extends { readonly event: CallEvent }>(
   for (const item of items) {
     if (founders.has(item)) continue;
     const { correlation, at } = item.event;
-    const leg = legKeys(item.event)
+    const leg = legNames(item.event)
       .map((key) => legs.get(key))
       .find(Boolean);
     const room = correlation.roomSid ?? roomOfJob.get(correlation.jobId ?? '');
@@ -144,7 +145,7 @@ function legsOf<T extends { readonly event: CallEvent }>(
   const sets = new Map<string, { keys: Set<string>; items: T[] }>();
   for (const item of items) {
     const { event } = item;
-    const keys = isLegEvent(event) || event.correlation.sipCallId ? legKeys(event) : [];
+    const keys = isLegEvent(event) || event.correlation.sipCallId ? legNames(event) : [];
     if (keys.length === 0) continue;
     const known = new Set(keys.flatMap((key) => sets.get(key) ?? []));
     const merged = { keys: new Set(keys), items: [item] };
@@ -171,29 +172,7 @@ function legsOf<T extends { readonly event: CallEvent }>(
   return legs;
 }
 
-/** What names the event's leg: its own ids, and a report's participant, which is the caller. */
-function legKeys({ correlation: { sipCallId, participantSid } }: CallEvent): string[] {
-  return [
-    ...(sipCallId === undefined ? [] : [`sip ${sipCallId}`]),
-    ...(participantSid === undefined ? [] : [`participant ${participantSid}`]),
-  ];
-}
-
-export function isLegEvent(event: CallEvent): boolean {
-  const { sipCallId, participantSid } = event.correlation;
-  if (sipCallId === undefined && participantSid === undefined) return false;
-  switch (event.type) {
-    case 'leg.invited':
-    case 'leg.answered':
-    case 'leg.ended':
-      return true;
-    case 'participant.joined':
-    case 'participant.left':
-      return event.data.kind === 'sip';
-    default:
-      return false;
-  }
-}
+const legNames = (event: CallEvent) => legKeys(event).map(nameOf);
 
 /** An ingress invites nobody; livekit-sip says of its participants which way they came. */
 function isDialled(founders: readonly CallEvent[]): boolean {
