@@ -7,23 +7,27 @@ const LOOK_EVERY_MS = 5_000;
 const SUSPICIOUS_MS = 2_000;
 const LOOK_CLOSELY_MS = 1_000;
 
+type HeardRoom = Pick<Room, 'on' | 'connectionState' | 'getRtcStats'>;
+
 /**
  * For how long no audio has come from the caller: what tells a media timeout from a hang-up where
  * livekit-sip's own BYE was answered. Packets count and not frames, which WebRTC makes up where
- * there are none; and what was known before the end, because LiveKit itself sends some packets of
- * silence when a track ends.
+ * there are none. livekit-server itself ends a track with 0.2 s of silence, which a look may see: so
+ * whoever was silent for long is heard again at the second look that finds packets.
  */
 export class CallerSilence {
-  readonly #room: Room;
+  readonly #room: HeardRoom;
   readonly #signal: AbortSignal;
   /** Since when we would have heard them, epoch ms. */
   #since: number | undefined;
   /** When somebody was heard last, as of a look, epoch ms. */
   #known: { readonly heardAt: number; readonly lookedAt: number } | undefined;
+  /** The last look found packets after a long silence. */
+  #isDoubtful = false;
   #timer: NodeJS.Timeout | undefined;
 
   /** @param signal aborted when the call is over */
-  constructor(room: Room, signal: AbortSignal) {
+  constructor(room: HeardRoom, signal: AbortSignal) {
     this.#room = room;
     this.#signal = signal;
     // What was missed while our own connection was away is not the caller's silence.
@@ -37,6 +41,7 @@ export class CallerSilence {
   begin(): void {
     this.#since = Date.now();
     this.#known = undefined;
+    this.#isDoubtful = false;
     this.#lookIn(LOOK_CLOSELY_MS);
   }
 
@@ -57,9 +62,17 @@ export class CallerSilence {
     const lookedAt = Date.now();
     const heardAt = await lastPacketAt(this.#room).catch(() => undefined);
     if (timer !== this.#timer) return; // begun anew meanwhile
-    this.#known = heardAt === undefined ? undefined : { heardAt, lookedAt };
+    this.#known = heardAt === undefined ? undefined : { heardAt: this.#believe(heardAt), lookedAt };
     const isSuspicious = (this.read() ?? 0) >= SUSPICIOUS_MS;
     this.#lookIn(isSuspicious ? LOOK_CLOSELY_MS : LOOK_EVERY_MS);
+  }
+
+  /** When they were heard last, where the last packet came at `heardAt`. */
+  #believe(heardAt: number): number {
+    const { heardAt: before = heardAt, lookedAt = 0 } = this.#known ?? {};
+    const wasSilent = lookedAt - Math.max(this.#since ?? 0, before) >= SUSPICIOUS_MS;
+    this.#isDoubtful = !this.#isDoubtful && wasSilent && heardAt > before;
+    return this.#isDoubtful ? before : heardAt;
   }
 
   #lookIn(ms: number): void {
@@ -69,7 +82,7 @@ export class CallerSilence {
 }
 
 /** Of all whom we hear, epoch ms; undefined where WebRTC says nothing of packets. */
-async function lastPacketAt(room: Room): Promise<number | undefined> {
+async function lastPacketAt(room: HeardRoom): Promise<number | undefined> {
   const { publisherStats, subscriberStats } = await room.getRtcStats();
   // Both ways may share one connection.
   const times = [...publisherStats, ...subscriberStats].flatMap(({ stats }) =>

@@ -12,7 +12,7 @@ import type { Ending } from './ending.ts';
 
 /** A far end that is there has answered a BYE by then, ms. */
 const BYE_ANSWER_MS = 3_000;
-/** Callers whose LiveKit node died were back after 5 to 11 s (measured). */
+/** Callers whose LiveKit node died were back after 5 to 16 s (measured). */
 const RETURN_MS = 20_000;
 /** Who says nothing may only be listening in: a caller by telephone has this long to come, ms. */
 const LISTENER_MS = 3_000;
