@@ -3,7 +3,7 @@ import type { Server } from 'node:http';
 import type { HostPort } from '../../config/config.ts';
 import type { AgentWorker } from './worker.ts';
 
-/** `/healthz`: the process lives. `/readyz`: it takes calls (503 while it does not). */
+/** `/healthz`: the process lives. `/readyz`: it takes calls (503 while it starts or drains). */
 export function serveHealth(worker: AgentWorker, { host, port }: HostPort): Promise<Server> {
   const server = createServer((request, response) => {
     const ready = worker.ready;

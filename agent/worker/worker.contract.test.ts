@@ -294,6 +294,7 @@ test('SIGTERM: no more calls, and the end when the running one is over', async (
   await waitFor(
     async () => ((await (await health()).json()) as { freeCalls: number }).freeCalls === 0,
   );
+  expect((await health()).status).toBe(503);
   await expectNoAgent();
   expect(await rooms.listParticipants(room)).toHaveLength(1);
 

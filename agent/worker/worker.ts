@@ -74,6 +74,7 @@ export class AgentWorker {
   /** LiveKit knows us and whether we take calls: one that is dispatched now finds us. */
   get ready(): boolean {
     const { changes, confirmed } = this.#availability;
+    if (this.#stopping.signal.aborted) return false;
     return this.registered && this.#pool.ready && confirmed === changes;
   }
 
