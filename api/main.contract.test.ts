@@ -1,9 +1,10 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SignJWT } from 'jose';
@@ -152,4 +153,21 @@ test('a data folder that cannot be is said in a sentence', () => {
   });
   expect(status).toBe(1);
   expect(stderr).toMatch(/TRUNKLINE_DATA_DIR should be a folder that can be written: .*\n$/);
+});
+
+test('a ledger that cannot be opened is told in a sentence', async () => {
+  await writeFile(
+    join(dir, 'trunkline.sqlite'),
+    'no database, but long enough to be taken for one',
+  );
+  const child = spawn(process.execPath, ['api/main.ts'], {
+    cwd: join(import.meta.dirname, '..'),
+    env: { ...process.env, TRUNKLINE_DATA_DIR: dir, TRUNKLINE_HTTP_PORT: String(port) },
+    stdio: ['ignore', 'inherit', 'pipe'],
+  });
+  const [said, [code]] = await Promise.all([text(child.stderr), once(child, 'exit')]);
+  expect(said).toMatch(
+    /^Cannot open the ledger \(.*trunkline\.sqlite\): file is not a database\.\n$/,
+  );
+  expect(code).toBe(1);
 });

@@ -36,9 +36,11 @@ const config = loadConfigOrExit(
 );
 const log = openLog('api', config.logLevel);
 const numbers = numberRules(config);
-const store = config.databaseUrl
-  ? await openPostgresStore(config.databaseUrl, numbers)
-  : await openSqliteStore(join(config.dataDir, 'trunkline.sqlite'), numbers);
+const { databaseUrl, dataDir } = config;
+const file = join(dataDir, 'trunkline.sqlite');
+const store = await orExit(`the ledger (${databaseUrl ? 'DATABASE_URL' : file})`, () =>
+  databaseUrl ? openPostgresStore(databaseUrl, numbers) : openSqliteStore(file, numbers),
+);
 const metrics = createMetrics(store);
 const ledger = meterLedger(store, metrics, log);
 const livekit = createLiveKitRooms(config.livekit);
@@ -58,7 +60,10 @@ const sipSetup = new SipSetupWatch({
   log,
   onLook: (state, lost) => metrics.lookedAtSip(state, lost),
 });
-const apiKeys = config.apiKeys.length > 0 ? config.apiKeys : [ensureApiKey(config.dataDir)];
+const apiKeys =
+  config.apiKeys.length > 0
+    ? config.apiKeys
+    : [await orExit(`the API key (${dataDir})`, async () => ensureApiKey(dataDir))];
 const app = await createApp({ config, apiKeys, ledger, metrics, log });
 await app.listen({ ...config.http });
 log.info(config.http, 'call service is listening');
@@ -119,3 +124,13 @@ function stop(signal: NodeJS.Signals): void {
 }
 process.on('SIGTERM', stop);
 process.on('SIGINT', stop);
+
+/** What a person has to mend is said in a sentence, without a stack. */
+async function orExit<T>(what: string, open: () => Promise<T>): Promise<T> {
+  try {
+    return await open();
+  } catch (error) {
+    process.stderr.write(`Cannot open ${what}: ${(error as Error).message}.\n`);
+    return process.exit(1);
+  }
+}

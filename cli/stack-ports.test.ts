@@ -38,3 +38,10 @@ test('a port that two processes are to have is told so', async () => {
     'TCP port 29001 of 127.0.0.1 (the agent worker) is that of the call service too: set TRUNKLINE_WORKER_PORT.',
   ]);
 });
+
+test('an address that the machine does not have is told so, and what NAT wants', async () => {
+  expect(await check({ TRUNKLINE_SIP_HOST: '192.0.2.1' })).toEqual([
+    expect.stringMatching(/^192\.0\.2\.1 \(SIP\) is no address .*ADVERTISED_ADDRESS\.$/),
+    expect.stringMatching(/^192\.0\.2\.1 \(SIP\) is no address/),
+  ]);
+});

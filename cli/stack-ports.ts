@@ -74,6 +74,12 @@ export async function checkPorts(config: Config, names: ReadonlySet<string>): Pr
         if (code === 'EADDRINUSE') {
           return `${place} is taken: stop what listens there, or set ${setting}.`;
         }
+        if (code === 'EADDRNOTAVAIL') {
+          return (
+            `${host} (${what}) is no address of this machine: listen on one that is, and where it ` +
+            'is reached by another (NAT), name that one in TRUNKLINE_SIP_ADVERTISED_ADDRESS.'
+          );
+        }
         return `${place} cannot be used (${code}): set ${setting}.`;
       }
     }),

@@ -50,9 +50,12 @@ function sipAddress({ sip, lines }: Config): string {
   return `sip:${number ?? '+12025550100'}@${reachableHost(sip.host)}${port}`;
 }
 
-/** `npm run call` knows the usual port only. */
-function callCommand({ sip }: Config): string {
-  return sip.port === 5060 ? 'npm run call' : `TRUNKLINE_SIP_PORT=${sip.port} npm run call`;
+/** By itself `npm run call` knows the usual port only, and dials a number that nobody has. */
+export function callCommand({ sip, lines }: Pick<Config, 'sip' | 'lines'>): string {
+  const numbers = lines.flatMap((line) => line.numbers);
+  const [number] = numbers.includes('*') ? [] : numbers;
+  const command = number === undefined ? 'npm run call' : `npm run call -- --to ${number}`;
+  return sip.port === 5060 ? command : `TRUNKLINE_SIP_PORT=${sip.port} ${command}`;
 }
 
 function providers({ providers: { deepgram, openai } }: Config): string[] {

@@ -62,6 +62,7 @@ export class SipEndpoint {
   readonly #calls: Calls;
   readonly #inherited: InheritedCalls;
   readonly #faultLog = new TokenBuckets(FAULT_LINES, FAULT_LINES_PER_SECOND);
+  readonly #strangerLog = new TokenBuckets(FAULT_LINES, FAULT_LINES_PER_SECOND);
   /** The INVITE that SIP.js is being handed, as it was read. */
   #invite: SipRequest | undefined;
   #udp: UdpTransport | undefined;
@@ -227,8 +228,18 @@ export class SipEndpoint {
     flow: Flow,
     decision: Exclude<Decision, 'pass'>,
   ): void {
-    if (decision === 'drop') this.metrics.dropped.inc();
-    else this.#answer(message, flow, decision, bytes);
+    if (decision === 'drop') {
+      this.metrics.dropped.inc();
+      return;
+    }
+    if (decision.statusCode === 403 && this.#strangerLog.take('')) {
+      const from = flow.remoteAddress;
+      this.#options.log.warn(
+        { from },
+        "refused: the address is not among the trunk's allowed_addresses",
+      );
+    }
+    this.#answer(message, flow, decision, bytes);
   }
 
   /**
