@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { encodeAlaw, encodeMulaw } from './audio/g711.ts';
+import { encodeG711 } from '../ingress/sip/media/g711.ts';
 
 export type SpeechEncoding = 'linear16' | 'mulaw' | 'alaw';
 
@@ -35,9 +35,9 @@ export function encodeSpeech(pcm: Int16Array, encoding: SpeechEncoding): Buffer 
     case 'linear16':
       return Buffer.from(pcm.buffer, pcm.byteOffset, pcm.byteLength);
     case 'mulaw':
-      return Buffer.from(encodeMulaw(pcm).buffer);
+      return Buffer.from(encodeG711('PCMU', pcm).buffer);
     case 'alaw':
-      return Buffer.from(encodeAlaw(pcm).buffer);
+      return Buffer.from(encodeG711('PCMA', pcm).buffer);
     default:
       return encoding satisfies never;
   }

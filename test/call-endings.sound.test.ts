@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { RoomServiceClient } from 'livekit-server-sdk';
 import { describe, expect, test } from 'vitest';
 import { phrasesFor } from '../agent/speech/phrases.ts';
-import { decodeWav } from '../rehearsal/audio/wav.ts';
+import { decodeWav } from '../ingress/sip/media/wav.ts';
 import { createRecogniser } from '../rehearsal/recogniser/recogniser.ts';
 import { callsFrom, said } from './harness/call-records.ts';
 import { RATE, utterances } from './harness/caller-speech.ts';

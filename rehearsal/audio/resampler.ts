@@ -3,7 +3,10 @@ const ZERO_CROSSINGS = 12;
 /** Pass band as a share of the narrower Nyquist frequency. */
 const ROLL_OFF = 0.92;
 
-/** Streaming polyphase windowed-sinc resampler for PCM16 mono. */
+/**
+ * Streaming polyphase windowed-sinc resampler for PCM16 mono. It is ours because rtc-node's adds
+ * dither: the same sound comes out of it otherwise each time.
+ */
 export class Resampler {
   readonly #up: number;
   readonly #down: number;

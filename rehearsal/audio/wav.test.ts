@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { decodeWav, encodeWav } from './wav.ts';
+import { decodeWav } from '../../ingress/sip/media/wav.ts';
+import { encodeWav } from './wav.ts';
 
 const STEREO = { pcm: Int16Array.of(0, 1, -1, 32767, -32768, 5), sampleRate: 8000, channels: 2 };
 

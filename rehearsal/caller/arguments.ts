@@ -1,5 +1,5 @@
+import type { G711Codec } from '../../ingress/sip/media/g711.ts';
 import { readArguments } from '../../config/read-arguments.ts';
-import type { Codec } from './codec.ts';
 
 export const USAGE = `Places a call over SIP and talks with whoever answers.
 
@@ -44,7 +44,7 @@ export interface CallArguments {
   readonly record: string | undefined;
   readonly bargeInAfterMs: number | undefined;
   readonly dtmf: string | undefined;
-  readonly codecs: readonly Codec['name'][] | undefined;
+  readonly codecs: readonly G711Codec[] | undefined;
   readonly transport: 'udp' | 'tcp';
   readonly credentials: { readonly username: string; readonly password: string } | undefined;
   readonly leave: 'bye' | 'vanish';

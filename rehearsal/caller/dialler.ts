@@ -1,4 +1,4 @@
-import { FRAME_SAMPLES } from './codec.ts';
+import { FRAME_SAMPLES } from './frame.ts';
 
 /** RFC 4733 table 3. */
 const KEYS = '0123456789*#ABCD';

@@ -5,7 +5,7 @@ import { createRecogniser, UNKNOWN_TEXT } from '../recogniser/recogniser.ts';
 import type { Recogniser } from '../recogniser/recogniser.ts';
 import { splitSentences } from '../voice/split-sentences.ts';
 import { Voice } from '../voice/voice.ts';
-import { SAMPLE_RATE } from './codec.ts';
+import { SAMPLE_RATE } from './frame.ts';
 import { concatenate, splitAtPauses } from './recordings.ts';
 
 export interface EarData {

@@ -1,5 +1,5 @@
 import { performance } from 'node:perf_hooks';
-import { FRAME_MS } from './codec.ts';
+import { FRAME_MS } from './frame.ts';
 
 /** Further behind than this we skip frames: a real telephone does not talk faster afterwards. */
 const MAX_BEHIND_MS = 200;

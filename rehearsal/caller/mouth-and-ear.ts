@@ -1,8 +1,9 @@
 import { performance } from 'node:perf_hooks';
+import { decodeG711, encodeG711 } from '../../ingress/sip/media/g711.ts';
+import type { G711Codec } from '../../ingress/sip/media/g711.ts';
 import type { CallResult } from './call-events.ts';
 import type { CallLog } from './call-log.ts';
-import { FRAME_SAMPLES, SAMPLE_RATE } from './codec.ts';
-import type { Codec } from './codec.ts';
+import { FRAME_SAMPLES, SAMPLE_RATE } from './frame.ts';
 import { createConversation } from './conversation.ts';
 import type { ConversationEvent } from './conversation.ts';
 import { createDialler } from './dialler.ts';
@@ -15,7 +16,7 @@ import { toUtterance } from './utterance.ts';
 
 export interface MouthAndEarOptions {
   readonly phrases: readonly { readonly text: string; readonly samples: Int16Array }[];
-  readonly codec: Codec;
+  readonly codec: G711Codec;
   readonly rtp: RtpPort;
   readonly log: CallLog;
   readonly recording: StereoRecording | undefined;
@@ -87,7 +88,7 @@ export function startMouthAndEar(options: MouthAndEarOptions): MouthAndEar {
   const speakUp = (): void => void (silent = false);
   void options.silentUntil?.then(speakUp, speakUp);
 
-  const silence = codec.encode(new Int16Array(FRAME_SAMPLES));
+  const silence = encodeG711(codec, new Int16Array(FRAME_SAMPLES));
   const hangUpAt = startedAt + (options.hangUpAfterMs ?? Infinity);
   const onFrame = (): void => {
     const now = performance.now();
@@ -105,13 +106,13 @@ export function startMouthAndEar(options: MouthAndEarOptions): MouthAndEar {
     const thinking = pending.size > 0 && !conversation.talking && now - heardAt < THINK_MS;
     const frame = pressing || thinking || silent ? undefined : conversation.nextFrame(now);
     rtp.sendAudio(frame?.payload ?? silence, frame?.first ?? false);
-    recording?.said(codec.decode(frame?.payload ?? silence), now - startedAt);
+    recording?.said(decodeG711(codec, frame?.payload ?? silence), now - startedAt);
   };
   const clock = startMediaClock(onFrame, (frames) => rtp.skip(frames));
 
   return {
     hear({ at, timestamp, payload }) {
-      const samples = codec.decode(payload);
+      const samples = decodeG711(codec, payload);
       recording?.heard(samples, timestamp, at - startedAt);
       if (recognise) packets.push({ at, samples });
       conversation.heard(isSpeech(samples), (samples.length / SAMPLE_RATE) * 1_000, at);

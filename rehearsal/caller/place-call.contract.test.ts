@@ -7,7 +7,8 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { decodeWav, encodeWav } from '../audio/wav.ts';
+import { decodeWav } from '../../ingress/sip/media/wav.ts';
+import { encodeWav } from '../audio/wav.ts';
 import { placeCall } from './place-call.ts';
 import type { PlaceCallOptions } from './place-call.ts';
 

@@ -1,9 +1,8 @@
 import { open } from 'node:fs/promises';
 import { performance } from 'node:perf_hooks';
+import type { G711Codec } from '../../ingress/sip/media/g711.ts';
 import type { CallEvent, CallResult } from './call-events.ts';
 import { createCallLog } from './call-log.ts';
-import { CODECS } from './codec.ts';
-import type { Codec } from './codec.ts';
 import { startMouthAndEar } from './mouth-and-ear.ts';
 import type { MouthAndEar } from './mouth-and-ear.ts';
 import { createStereoRecording } from './recording.ts';
@@ -28,7 +27,7 @@ export interface PlaceCallOptions {
   readonly credentials?: SipCallOptions['credentials'];
   readonly headers?: readonly string[] | undefined;
   /** In order of preference; default PCMA, PCMU. */
-  readonly codecs?: readonly Codec['name'][] | undefined;
+  readonly codecs?: readonly G711Codec[] | undefined;
   /** Stay until so long after the answer; absent: hang up when all is said and answered. */
   readonly hangUpAfterMs?: number | undefined;
   /** Ringing for longer ends in CANCEL. Default 60 s. */
@@ -74,7 +73,7 @@ export async function placeCall(options: PlaceCallOptions): Promise<CallResult> 
     family: options.to.includes('[') ? 6 : 4,
     onAudio: (packet) => mouthAndEar?.hear(packet),
   });
-  const offered = (options.codecs ?? ['PCMA', 'PCMU']).map((name) => CODECS[name]);
+  const offered = options.codecs ?? ['PCMA', 'PCMU'];
 
   const call = await startSipCall({
     to: options.to,
@@ -89,7 +88,7 @@ export async function placeCall(options: PlaceCallOptions): Promise<CallResult> 
       try {
         const media = readAnswer(sdp);
         rtp.connect(media);
-        log.answered(media.codec.name);
+        log.answered(media.codec);
         mouthAndEar = startMouthAndEar({
           ...options,
           phrases,

@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { encodeWav } from '../audio/wav.ts';
-import { SAMPLE_RATE } from './codec.ts';
+import { SAMPLE_RATE } from './frame.ts';
 
 /**
  * A rebase is due when packets come this far from where their timestamps put them, samples. Less

@@ -1,4 +1,4 @@
-import { FRAME_MS, FRAME_SAMPLES } from './codec.ts';
+import { FRAME_MS, FRAME_SAMPLES } from './frame.ts';
 import { isSpeech } from './speech-meter.ts';
 
 /** Kept before and after each part, for sounds that begin and end softly. */

@@ -4,7 +4,7 @@ import type { Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { performance } from 'node:perf_hooks';
 import { isRtp, RtpPacket } from 'rtp.js/packets';
-import { FRAME_SAMPLES, SAMPLE_RATE } from './codec.ts';
+import { FRAME_SAMPLES, SAMPLE_RATE } from './frame.ts';
 import type { AgreedMedia } from './sdp.ts';
 
 /** A packet of audio as it came in. */
@@ -85,7 +85,7 @@ export async function openRtpPort({ ports, family, onAudio }: RtpPortOptions): P
     } catch {
       return; // Cut short: not for our ears.
     }
-    if (heard.getPayloadType() !== media.codec.payloadType) return;
+    if (heard.getPayloadType() !== media.payloadType) return;
     reception.count(heard.getSsrc(), heard.getSequenceNumber(), heard.getTimestamp(), at);
     const payload = heard.getPayload();
     onAudio({
@@ -103,7 +103,7 @@ export async function openRtpPort({ ports, family, onAudio }: RtpPortOptions): P
       media = agreed;
     },
     sendAudio(payload, marker) {
-      if (media) send(payload, media.codec.payloadType, timestamp, marker);
+      if (media) send(payload, media.payloadType, timestamp, marker);
       timestamp = (timestamp + FRAME_SAMPLES) % 2 ** 32;
     },
     sendEvent(event, durationSamples, first, end) {

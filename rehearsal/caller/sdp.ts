@@ -1,14 +1,17 @@
 import { isIPv6 } from 'node:net';
 import { parse, write } from 'sdp-transform';
-import { CODECS, FRAME_MS } from './codec.ts';
-import type { Codec } from './codec.ts';
+import type { G711Codec } from '../../ingress/sip/media/g711.ts';
+import { FRAME_MS } from './frame.ts';
 
+/** RFC 3551 table 4 */
+const PAYLOAD_TYPES: Readonly<Record<G711Codec, number>> = { PCMU: 0, PCMA: 8 };
 /** Dynamic payload type that we offer for RFC 4733 digits. */
 const DTMF_PAYLOAD_TYPE = 101;
 
 /** What the answer settled. */
 export interface AgreedMedia {
-  readonly codec: Codec;
+  readonly codec: G711Codec;
+  readonly payloadType: number;
   readonly address: string;
   readonly port: number;
   /** Payload type of telephone-event, when the far end takes digits in RTP. */
@@ -16,7 +19,7 @@ export interface AgreedMedia {
 }
 
 /** An offer (RFC 3264) of the codecs in order of preference. */
-export function makeOffer(address: string, port: number, codecs: readonly Codec[]): string {
+export function makeOffer(address: string, port: number, codecs: readonly G711Codec[]): string {
   const version = isIPv6(address) ? 6 : 4;
   return write({
     version: 0,
@@ -36,9 +39,9 @@ export function makeOffer(address: string, port: number, codecs: readonly Codec[
         type: 'audio',
         port,
         protocol: 'RTP/AVP',
-        payloads: [...codecs.map((codec) => codec.payloadType), DTMF_PAYLOAD_TYPE].join(' '),
+        payloads: [...codecs.map((codec) => PAYLOAD_TYPES[codec]), DTMF_PAYLOAD_TYPE].join(' '),
         rtp: [
-          ...codecs.map((codec) => ({ payload: codec.payloadType, codec: codec.name, rate: 8000 })),
+          ...codecs.map((codec) => ({ payload: PAYLOAD_TYPES[codec], codec, rate: 8000 })),
           { payload: DTMF_PAYLOAD_TYPE, codec: 'telephone-event', rate: 8000 },
         ],
         fmtp: [{ payload: DTMF_PAYLOAD_TYPE, config: '0-15' }],
@@ -57,10 +60,9 @@ export function readAnswer(sdp: string): AgreedMedia {
   const address = audio.connection?.ip ?? answer.connection?.ip;
   if (!address) throw new Error('the answer has no address');
   const payloads = (audio.payloads ?? '').split(' ').map(Number);
-  const codec = payloads
-    .map((payload) => Object.values(CODECS).find((known) => known.payloadType === payload))
-    .find((known) => known !== undefined);
+  const codec = (['PCMU', 'PCMA'] as const).find((name) => PAYLOAD_TYPES[name] === payloads[0]);
   if (!codec) throw new Error(`the answer has no codec of ours: ${audio.payloads ?? ''}`);
   const dtmf = audio.rtp.find((rtp) => rtp.codec.toLowerCase() === 'telephone-event');
-  return { codec, address, port: audio.port, dtmfPayloadType: dtmf?.payload };
+  const payloadType = PAYLOAD_TYPES[codec];
+  return { codec, payloadType, address, port: audio.port, dtmfPayloadType: dtmf?.payload };
 }

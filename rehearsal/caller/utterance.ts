@@ -1,5 +1,6 @@
-import { FRAME_SAMPLES } from './codec.ts';
-import type { Codec } from './codec.ts';
+import { encodeG711 } from '../../ingress/sip/media/g711.ts';
+import type { G711Codec } from '../../ingress/sip/media/g711.ts';
+import { FRAME_SAMPLES } from './frame.ts';
 import { isSpeech } from './speech-meter.ts';
 
 /** A phrase ready to be sent: 20 ms of G.711 a frame, beginning and ending with speech. */
@@ -13,7 +14,7 @@ export interface Utterance {
  * so that the last frame sent is the last speech, from which the reply is timed.
  * Throws when the phrase has no speech.
  */
-export function toUtterance(text: string, samples: Int16Array, codec: Codec): Utterance {
+export function toUtterance(text: string, samples: Int16Array, codec: G711Codec): Utterance {
   const frames: Int16Array[] = [];
   for (let start = 0; start < samples.length; start += FRAME_SAMPLES) {
     const frame = new Int16Array(FRAME_SAMPLES);
@@ -23,5 +24,5 @@ export function toUtterance(text: string, samples: Int16Array, codec: Codec): Ut
   const first = frames.findIndex(isSpeech);
   if (first < 0) throw new Error(`nothing is heard of the phrase: ${text}`);
   const last = frames.findLastIndex(isSpeech);
-  return { text, frames: frames.slice(first, last + 1).map((frame) => codec.encode(frame)) };
+  return { text, frames: frames.slice(first, last + 1).map((frame) => encodeG711(codec, frame)) };
 }

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { WebSocket } from 'ws';
-import { encodeMulaw } from '../audio/g711.ts';
+import { encodeG711 } from '../../ingress/sip/media/g711.ts';
 import { loadPhraseBook } from '../recogniser/load-phrase-book.ts';
 import { createRehearsal, type Rehearsal } from '../server.ts';
 import { SettingsPatch } from '../settings.ts';
@@ -83,7 +83,7 @@ async function mulaw(text: string, silenceMs = 0): Promise<Uint8Array> {
   const pcm = await voice.speak(text, { speaker: 'caller', sampleRate: 8000 });
   const padded = new Int16Array(pcm.length + silenceMs * 8);
   padded.set(pcm);
-  return encodeMulaw(padded);
+  return encodeG711('PCMU', padded);
 }
 
 /** All at once: the emulator's clock is the audio's. */

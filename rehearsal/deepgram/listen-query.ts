@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { decodeAlaw, decodeMulaw } from '../audio/g711.ts';
+import { decodeG711 } from '../../ingress/sip/media/g711.ts';
 
 const flag = z.stringbool().default(false);
 const milliseconds = z.coerce.number().int().min(0).max(60_000);
@@ -60,7 +60,11 @@ export function parseListenQuery(query: URLSearchParams): ListenOptions {
   };
 }
 
-const DECODERS = { linear16: decodeLinear, mulaw: decodeMulaw, alaw: decodeAlaw };
+const DECODERS = {
+  linear16: decodeLinear,
+  mulaw: (bytes: Uint8Array) => decodeG711('PCMU', bytes),
+  alaw: (bytes: Uint8Array) => decodeG711('PCMA', bytes),
+};
 
 /** Little-endian PCM16; copies, because a message may lie at an odd address. */
 function decodeLinear(bytes: Uint8Array): Int16Array {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { decodeWav } from '../audio/wav.ts';
+import { decodeWav } from '../../ingress/sip/media/wav.ts';
 import type { Emulators } from '../emulators.ts';
 import { misbehave } from '../misbehave.ts';
 import { encodeSpeech } from '../speech-stream.ts';

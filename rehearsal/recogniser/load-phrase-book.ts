@@ -1,4 +1,4 @@
-import { decodeMulaw, encodeMulaw } from '../audio/g711.ts';
+import { decodeG711, encodeG711 } from '../../ingress/sip/media/g711.ts';
 import { PHRASES, type Phrase } from '../phrases.ts';
 import type { Speaker, Voice } from '../voice/voice.ts';
 import { createRecogniser, type Recogniser } from './recogniser.ts';
@@ -13,7 +13,7 @@ export async function loadPhraseBook(
   const known = await Promise.all(
     phrases.map(async (phrase) => {
       const pcm = await voice.speak(phrase.text, { speaker, sampleRate: RATE });
-      return { ...phrase, pcm: decodeMulaw(encodeMulaw(pcm)) };
+      return { ...phrase, pcm: decodeG711('PCMU', encodeG711('PCMU', pcm)) };
     }),
   );
   return createRecogniser(known);

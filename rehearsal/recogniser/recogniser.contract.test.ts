@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { decodeAlaw, decodeMulaw, encodeAlaw, encodeMulaw } from '../audio/g711.ts';
+import { decodeG711, encodeG711 } from '../../ingress/sip/media/g711.ts';
 import { resample } from '../audio/resampler.ts';
 import { deskLines } from '../desk/desk.ts';
 import { PHRASES } from '../phrases.ts';
@@ -56,18 +56,19 @@ function understood(change: Change, seed?: number): string[] {
 describe('every phrase is recognised, none for another', () => {
   test.each<[string, Change]>([
     ['as it is', (pcm) => pcm],
-    ['mu-law', (pcm) => decodeMulaw(encodeMulaw(pcm))],
-    ['A-law', (pcm) => decodeAlaw(encodeAlaw(pcm))],
+    ['mu-law', (pcm) => decodeG711('PCMU', encodeG711('PCMU', pcm))],
+    ['A-law', (pcm) => decodeG711('PCMA', encodeG711('PCMA', pcm))],
     [
       'mu-law at 16 kHz and back',
-      (pcm) => resample(resample(decodeMulaw(encodeMulaw(pcm)), 8000, 16_000), 16_000, 8000),
+      (pcm) =>
+        resample(resample(decodeG711('PCMU', encodeG711('PCMU', pcm)), 8000, 16_000), 16_000, 8000),
     ],
     [
       'between packets, at 48 kHz and back',
       (pcm) => resample(resample(pcm.subarray(57), 8000, 48_000), 48_000, 8000),
     ],
     ['half a frame later', (pcm) => pcm.subarray(40)],
-    ['12 dB quieter', (pcm) => decodeMulaw(encodeMulaw(gain(pcm, -12)))],
+    ['12 dB quieter', (pcm) => decodeG711('PCMU', encodeG711('PCMU', gain(pcm, -12)))],
     ['24 dB quieter', (pcm) => gain(pcm, -24)],
     ['clipped 6 dB', (pcm) => gain(pcm, 6)],
     ['silence around it', (pcm) => join16(new Int16Array(3000), pcm, new Int16Array(5000))],

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { sayToFile } from '../say.ts';
-import { decodeWav } from '../audio/wav.ts';
+import { decodeWav } from '../../ingress/sip/media/wav.ts';
 import { Voice } from './voice.ts';
 
 let folder: string;

@@ -3,7 +3,8 @@ import { once } from 'node:events';
 import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { decodeWav, encodeWav } from '../../rehearsal/audio/wav.ts';
+import { decodeWav } from '../../ingress/sip/media/wav.ts';
+import { encodeWav } from '../../rehearsal/audio/wav.ts';
 import { RATE } from './caller-speech.ts';
 import { findFreePorts } from '../../cli/free-ports.ts';
 

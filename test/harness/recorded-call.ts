@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CallEvent, CallResult } from '../../rehearsal/caller/call-events.ts';
 import type { PlaceCallOptions } from '../../rehearsal/caller/place-call.ts';
-import { decodeWav } from '../../rehearsal/audio/wav.ts';
+import { decodeWav } from '../../ingress/sip/media/wav.ts';
 import type { Voice } from '../../rehearsal/voice/voice.ts';
 import { finalRecord } from './call-records.ts';
 import type { CallDetail } from './call-records.ts';

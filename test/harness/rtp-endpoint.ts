@@ -1,7 +1,7 @@
 import { createSocket } from 'node:dgram';
 import type { RemoteInfo } from 'node:dgram';
 import { once } from 'node:events';
-import { decodeAlaw, encodeAlaw } from '../../rehearsal/audio/g711.ts';
+import { decodeG711, encodeG711 } from '../../ingress/sip/media/g711.ts';
 
 /** RFC 3550 §5.1, without extensions. */
 const HEADER_BYTES = 12;
@@ -34,7 +34,7 @@ export async function openRtpEndpoint(speech: Int16Array): Promise<RtpEndpoint> 
       firstTimestamp = timestamp;
       timer = speak(from);
     }
-    heard.set((timestamp - firstTimestamp) | 0, decodeAlaw(packet.subarray(HEADER_BYTES)));
+    heard.set((timestamp - firstTimestamp) | 0, decodeG711('PCMA', packet.subarray(HEADER_BYTES)));
   });
 
   function speak({ port, address }: RemoteInfo): NodeJS.Timeout {
@@ -51,7 +51,7 @@ export async function openRtpEndpoint(speech: Int16Array): Promise<RtpEndpoint> 
         packet.writeUInt16BE(frame & 0xffff, 2);
         packet.writeUInt32BE(frame * FRAME, 4);
         packet.writeUInt32BE(0x5ca1ab1e, 8);
-        packet.set(encodeAlaw(samples), HEADER_BYTES);
+        packet.set(encodeG711('PCMA', samples), HEADER_BYTES);
         socket.send(packet, port, address);
       }
     }, 10);

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
+import { decodeWav } from '../media/wav.ts';
 
 /** 20 ms at 8 kHz. */
 const FRAME_SAMPLES = 160;
@@ -19,32 +20,10 @@ export function apologyFor(language: string): Int16Array {
   return pcm;
 }
 
-/**
- * Reads a RIFF/WAVE file of PCM16, 8 kHz, mono.
- *
- * @throws when it is anything else
- */
+/** @throws when it is anything but PCM16, 8 kHz, mono */
 function readWav(file: URL): Int16Array {
-  const raw = readFileSync(file);
-  let pcm: Int16Array | undefined;
-  for (let at = 12; at + 8 <= raw.length;) {
-    const id = raw.toString('latin1', at, at + 4);
-    const size = raw.readUInt32LE(at + 4);
-    const chunk = raw.subarray(at + 8, at + 8 + size);
-    const isTelephone =
-      chunk.length >= 16 &&
-      chunk.readUInt16LE(0) === 1 &&
-      chunk.readUInt16LE(2) === 1 &&
-      chunk.readUInt32LE(4) === 8000 &&
-      chunk.readUInt16LE(14) === 16;
-    if (id === 'fmt ' && !isTelephone) throw new Error(`${file.pathname}: not PCM16, 8 kHz, mono`);
-    if (id === 'data') {
-      const bytes = Uint8Array.from(chunk.subarray(0, chunk.length & ~1));
-      pcm = new Int16Array(bytes.buffer);
-    }
-    at += 8 + size + (size % 2);
-  }
-  if (!pcm) throw new Error(`${file.pathname}: no audio in it`);
+  const { pcm, sampleRate, channels } = decodeWav(readFileSync(file));
+  if (sampleRate !== 8000 || channels !== 1) throw new Error(`${file.pathname}: not 8 kHz, mono`);
   return pcm;
 }
 

@@ -28,3 +28,16 @@ test.each(['PCMU', 'PCMA'] as const)('%s: the whole range survives within 4 %', 
   );
   expect(worst).toBeLessThanOrEqual(16);
 });
+
+test('full scale and silence are the code words of ITU-T G.191', () => {
+  const pcm = Int16Array.of(0, 32_767, -32_768);
+  expect([...encodeG711('PCMU', pcm)]).toEqual([0xff, 0x80, 0x00]);
+  expect([...encodeG711('PCMA', pcm)]).toEqual([0xd5, 0xaa, 0x2a]);
+});
+
+test.each(['PCMU', 'PCMA'] as const)('%s: the error stays within half a step', (codec) => {
+  for (let sample = -32_000; sample <= 32_000; sample += 37) {
+    const [back = NaN] = decodeG711(codec, encodeG711(codec, Int16Array.of(sample)));
+    expect(Math.abs(back - sample)).toBeLessThanOrEqual(Math.max(16, Math.abs(sample) / 16));
+  }
+});
