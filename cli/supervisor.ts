@@ -2,12 +2,12 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
+import { backoff } from '../config/backoff.ts';
 import { Pulse } from '../config/pulse.ts';
 import { openLogFile } from './log-file.ts';
 import type { ProcessGuard } from './process-guard.ts';
 
-const FIRST_RETRY_MS = 250;
-const MAX_RETRY_MS = 10_000;
+const RETRY_MS = { first: 250, most: 10_000 };
 /** A process that was ready for this long starts again with the shortest delay. */
 const SETTLED_MS = 30_000;
 /** Deaths before it was ever ready, after which a process counts as unable to start. */
@@ -192,7 +192,7 @@ export function supervise(
         firstReady.reject(new StartError(spec.name, how, lastLines));
         return;
       }
-      const retryInMs = Math.min(MAX_RETRY_MS, FIRST_RETRY_MS * 2 ** (deaths - 1));
+      const retryInMs = backoff(RETRY_MS, deaths - 1);
       state = 'waiting';
       restarts++;
       onEvent({ type: 'died', how, retryInMs });

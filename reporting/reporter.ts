@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { ulid } from 'ulid';
 import { signReportToken } from './report-token.ts';
+import { backoff } from '../config/backoff.ts';
 import type { Correlation, Report, ReportBody } from '../calls/reports.ts';
 import { SPOOL_READ_BYTES, openSpool } from './spool.ts';
 
@@ -154,9 +155,8 @@ export function createReporter(options: ReporterOptions): Reporter {
       if (taken) {
         failures = 0;
       } else {
-        const ceiling = Math.min(BACKOFF_MS.first * 2 ** failures, BACKOFF_MS.most);
-        failures = Math.min(failures + 1, 10);
-        await pause(ceiling * (0.5 + Math.random() / 2));
+        await pause(backoff(BACKOFF_MS, failures) * (0.5 + Math.random() / 2));
+        failures += 1;
       }
     }
   }

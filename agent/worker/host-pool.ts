@@ -1,6 +1,7 @@
 import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import type { Logger } from 'pino';
+import { backoff } from '../../config/backoff.ts';
 import type { Config } from '../../config/config.ts';
 import { MEDIA_HEAP_FLAGS } from '../../config/media-heap.ts';
 import { Pulse } from '../../config/pulse.ts';
@@ -62,7 +63,8 @@ export class HostPool {
   readonly #options: HostPoolOptions;
   readonly #hosts = new Set<Host>();
   readonly #pinging: NodeJS.Timeout;
-  #restartMs = RESTART_MS.first;
+  /** Of hosts soon after their start, in a row. */
+  #deaths = 0;
   #failedStarts = 0;
   #closed = false;
 
@@ -192,9 +194,8 @@ export class HostPool {
 
   #startLater(livedMs: number): void {
     if (this.#closed) return;
-    this.#restartMs =
-      livedMs > STABLE_MS ? RESTART_MS.first : Math.min(this.#restartMs * 2, RESTART_MS.most);
-    setTimeout(() => !this.#closed && this.#start(), this.#restartMs);
+    this.#deaths = livedMs > STABLE_MS ? 0 : this.#deaths + 1;
+    setTimeout(() => !this.#closed && this.#start(), backoff(RESTART_MS, this.#deaths));
   }
 
   #onMessage(host: Host, message: FromHost): void {

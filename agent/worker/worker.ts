@@ -10,6 +10,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { WebSocket } from 'ws';
 import type { Reporter } from '../../reporting/reporter.ts';
+import { backoff } from '../../config/backoff.ts';
 import type { Config } from '../../config/config.ts';
 import { HostPool } from './host-pool.ts';
 import type { HostCounts } from './host-pool.ts';
@@ -114,16 +115,17 @@ export class AgentWorker {
   async #run(): Promise<void> {
     const { log } = this.#options;
     const { signal } = this.#stopping;
-    let wait = RECONNECT_MS.first;
-    while (!signal.aborted) {
+    for (let failures = 0; !signal.aborted; failures += 1) {
       try {
-        await this.#session(() => (wait = RECONNECT_MS.first));
+        await this.#session(() => (failures = 0));
         if (!signal.aborted) log.warn('the connection to LiveKit was lost');
       } catch (error) {
-        log.warn({ err: error, wait }, 'LiveKit cannot be reached');
+        log.warn(
+          { err: error, wait: backoff(RECONNECT_MS, failures) },
+          'LiveKit cannot be reached',
+        );
       }
-      await delay(wait, undefined, { signal }).catch(() => undefined);
-      wait = Math.min(wait * 2, RECONNECT_MS.most);
+      await delay(backoff(RECONNECT_MS, failures), undefined, { signal }).catch(() => undefined);
     }
   }
 
