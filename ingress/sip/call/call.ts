@@ -2,7 +2,6 @@ import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { LimitFunction } from 'p-limit';
 import type { Logger } from 'pino';
-import type { SessionDescription } from 'sdp-transform';
 import type { IncomingInviteRequest } from 'sip.js/lib/core/index.js';
 import type { Reporter } from '../../../reporting/reporter.ts';
 import type { Correlation, EndedBy, EndReason, ReportBody } from '../../../calls/reports.ts';
@@ -17,9 +16,9 @@ import type { Reach } from '../signalling/dialog.ts';
 import type { Flow } from '../signalling/flow.ts';
 import type { LastWordsStore } from '../signalling/last-words.ts';
 import { readInfoDtmf, writeInfoDtmf } from '../signalling/info-dtmf.ts';
+import type { SipRequest } from '../signalling/request.ts';
 import type { PortPool } from '../media/port-pool.ts';
-import { isIncompatible, parseSdp } from '../media/sdp.ts';
-import type { Incompatible } from '../media/sdp.ts';
+import type { Agreed, Incompatible } from '../media/sdp.ts';
 import type { UserAgent } from '../signalling/user-agent.ts';
 
 /** What the agent said last is still on its way to the caller when the room goes. */
@@ -48,10 +47,12 @@ export interface CallDependencies {
 
 export interface CallOptions extends CallDependencies {
   readonly request: IncomingInviteRequest;
+  /** The same, as it was read. */
+  readonly invite: SipRequest;
   readonly flow: Flow;
   readonly identity: CallIdentity;
   /** Undefined: the INVITE carried none, and our 200 makes the offer. */
-  readonly offer: SessionDescription | undefined;
+  readonly offer: Agreed | undefined;
   /** Whether there is room for one more call, here and at the worker. */
   readonly hasRoom: () => Promise<boolean>;
   /** Once, when nothing of the call is left. */
@@ -268,12 +269,7 @@ export class Call {
     this.#state = state;
     this.#settled.abort();
     this.#media = media;
-    const sdp = offer ? media.answer(offer) : media.offer();
-    if (typeof sdp !== 'string') {
-      this.#end({ endedBy: 'system', endReason: 'rejected', sipCode: 488 });
-      return false;
-    }
-    this.#dialog.answer(sdp);
+    this.#dialog.answer(offer ? media.answer(offer) : media.offer());
     this.#note();
     return true;
   }
@@ -324,8 +320,7 @@ export class Call {
   #onReinvite(offer: string): string | Incompatible | undefined {
     if (!this.#media) return undefined;
     if (offer === '') return this.#media.offer();
-    const sdp = parseSdp(offer);
-    const answer = isIncompatible(sdp) ? sdp : this.#media.answer(sdp);
+    const answer = this.#media.renegotiate(offer);
     if (typeof answer === 'string') this.#noteHold();
     return answer;
   }

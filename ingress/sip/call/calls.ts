@@ -13,8 +13,7 @@ import type { SipMetrics } from '../signalling/metrics.ts';
 import { calledNumber, callerNumber, mayCall } from '../signalling/number-of.ts';
 import type { SipRequest } from '../signalling/request.ts';
 import { PortPool } from '../media/port-pool.ts';
-import { isIncompatible, negotiate, parseSdp, warningHeader } from '../media/sdp.ts';
-import type { Incompatible } from '../media/sdp.ts';
+import { agree, isIncompatible, warningHeader } from '../media/sdp.ts';
 import { WorkerCapacity } from './worker-capacity.ts';
 
 export interface CallsOptions extends Omit<CallDependencies, 'ports' | 'turns'> {
@@ -78,14 +77,10 @@ export class Calls {
       return;
     }
     const { body } = request.message;
-    const offer = body === '' ? undefined : parseSdp(body);
+    const offer = body === '' ? undefined : agree(body, trunk.codecs, flow.remoteAddress);
     if (offer && isIncompatible(offer)) {
-      this.#refuseOffer(request, flow, offer);
-      return;
-    }
-    const media = offer && negotiate(offer, trunk.codecs, flow.remoteAddress);
-    if (media && isIncompatible(media)) {
-      this.#refuseOffer(request, flow, media);
+      log.warn({ ...offer }, 'the offer has no audio that we can do');
+      this.#refuse(request, flow, 488, [warningHeader(offer)]);
       return;
     }
     const others = this.#calls.size;
@@ -94,6 +89,7 @@ export class Calls {
       ports: this.#ports,
       turns: this.#turns,
       request,
+      invite,
       flow,
       offer,
       identity: identify({ request: invite, from, to, line, trunk }),
@@ -134,11 +130,6 @@ export class Calls {
     this.#options.metrics.active.set(this.#calls.size);
     this.#options.metrics.ended.inc({ reason: endReason });
     if (this.#calls.size === 0) this.#onEmpty?.();
-  }
-
-  #refuseOffer(request: IncomingInviteRequest, flow: Flow, why: Incompatible): void {
-    this.#options.log.warn({ ...why }, 'the offer has no audio that we can do');
-    this.#refuse(request, flow, 488, [warningHeader(why)]);
   }
 
   #refuse(

@@ -1,17 +1,9 @@
 import type { Logger } from 'pino';
-import type { SessionDescription } from 'sdp-transform';
 import type { PortPool } from './port-pool.ts';
 import { RtpSession } from './rtp-session.ts';
 import type { RtpStats } from './rtp-session.ts';
-import {
-  isIncompatible,
-  negotiate,
-  newSessionId,
-  parseSdp,
-  writeAnswer,
-  writeOffer,
-} from './sdp.ts';
-import type { Incompatible, LocalMedia, Negotiated } from './sdp.ts';
+import { agree, isIncompatible, newSessionId, writeAnswer, writeOffer } from './sdp.ts';
+import type { Agreed, Incompatible, LocalMedia, Negotiated } from './sdp.ts';
 
 export interface CallMediaOptions {
   /** Address the RTP socket binds to. */
@@ -79,12 +71,17 @@ export class CallMedia {
     return this.#negotiated !== undefined && isHold(this.#negotiated);
   }
 
-  /** Takes an offer and answers it, or says why there is nothing in it that we can do (488). */
-  answer(offer: SessionDescription): string | Incompatible {
-    const negotiated = this.#negotiate(offer);
-    if (isIncompatible(negotiated)) return negotiated;
+  /** The answer to an offer. */
+  answer({ sdp, negotiated }: Agreed): string {
+    this.#take(negotiated);
     const { codecs } = this.#options;
-    return this.#versioned((local) => writeAnswer(offer, codecs, negotiated, local));
+    return this.#versioned((local) => writeAnswer(sdp, codecs, negotiated, local));
+  }
+
+  /** The answer to a re-INVITE's offer, or why there is nothing in it that we can do (488). */
+  renegotiate(offer: string): string | Incompatible {
+    const agreed = this.#agree(offer);
+    return isIncompatible(agreed) ? agreed : this.answer(agreed);
   }
 
   /** Our offer, where the caller made none. */
@@ -94,8 +91,9 @@ export class CallMedia {
 
   /** Takes the answer to our offer; false when it is none that we can do. */
   accept(answer: string): boolean {
-    const sdp = parseSdp(answer);
-    return !isIncompatible(sdp) && !isIncompatible(this.#negotiate(sdp));
+    const agreed = this.#agree(answer);
+    if (!isIncompatible(agreed)) this.#take(agreed.negotiated);
+    return !isIncompatible(agreed);
   }
 
   /** Audio of the agent's that is still to be sent, ms. */
@@ -123,15 +121,15 @@ export class CallMedia {
     this.#options.ports.give(this.#port);
   }
 
-  #negotiate(sdp: SessionDescription): Negotiated | Incompatible {
-    const { codecs, signallingAddress } = this.#options;
-    const negotiated = negotiate(sdp, codecs, signallingAddress);
-    if (isIncompatible(negotiated)) return negotiated;
+  #agree(sdp: string): Agreed | Incompatible {
+    return agree(sdp, this.#options.codecs, this.#options.signallingAddress);
+  }
+
+  #take(negotiated: Negotiated): void {
     this.#negotiated = negotiated;
     // On hold the agent is spared the music, and a phone that sends nothing is not taken for gone.
     const direction = isHold(negotiated) ? 'inactive' : negotiated.direction;
     this.#rtp.update({ ...negotiated, direction });
-    return negotiated;
   }
 
   /** The o= line's version moves when the description does, and only then (RFC 3264 §8). */

@@ -19,6 +19,12 @@ export interface Negotiated {
   readonly direction: Direction;
 }
 
+/** A description of the caller's, read and agreed on. */
+export interface Agreed {
+  readonly sdp: SessionDescription;
+  readonly negotiated: Negotiated;
+}
+
 /** Why a description cannot be agreed on, in the terms of RFC 3261 §20.43. */
 export interface Incompatible {
   readonly warning: number;
@@ -46,6 +52,18 @@ const MIRRORED: Readonly<Record<Direction, Direction>> = {
   recvonly: 'sendonly',
   inactive: 'inactive',
 };
+
+/** Reads a description and agrees on it; the parameters are those of `negotiate`. */
+export function agree(
+  text: string,
+  codecs: readonly string[],
+  fallbackAddress: string,
+): Agreed | Incompatible {
+  const sdp = parseSdp(text);
+  if (isIncompatible(sdp)) return sdp;
+  const negotiated = negotiate(sdp, codecs, fallbackAddress);
+  return isIncompatible(negotiated) ? negotiated : { sdp, negotiated };
+}
 
 /** A session description with at least one media line, or why it is none. */
 export function parseSdp(text: string): SessionDescription | Incompatible {

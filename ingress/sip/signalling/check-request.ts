@@ -1,9 +1,6 @@
-import { readBody } from './body.ts';
-import { DTMF_TYPES } from './info-dtmf.ts';
 import { headerValues } from './message.ts';
+import { bodyTypes, SDP_TYPES } from './request.ts';
 import type { Refusal, SipRequest } from './request.ts';
-
-const SDP_TYPES = ['application/sdp'];
 
 /** What this endpoint takes; the Allow header (RFC 3261 §20.5). */
 export const ALLOWED_METHODS: readonly string[] = [
@@ -16,7 +13,8 @@ export const ALLOWED_METHODS: readonly string[] = [
 ];
 
 /** Method, scheme, extensions and body type: RFC 3261 §8.2.1 to §8.2.3. Undefined when it passes. */
-export function checkSupport({ message, method, requestUri }: SipRequest): Refusal | undefined {
+export function checkSupport(request: SipRequest): Refusal | undefined {
+  const { message, method, requestUri, body } = request;
   if (method === 'ACK') return undefined;
   if (!ALLOWED_METHODS.includes(method)) {
     return { statusCode: 405, extraHeaders: [allowHeader()] };
@@ -27,15 +25,8 @@ export function checkSupport({ message, method, requestUri }: SipRequest): Refus
   if (method === 'CANCEL') return undefined;
   const required = headerValues(message, 'require').join(', ');
   if (required !== '') return { statusCode: 420, extraHeaders: [`Unsupported: ${required}`] };
-  const types = bodyTypes(method);
-  if (readBody(message, types) !== 'unsupported') return undefined;
-  return { statusCode: 415, extraHeaders: acceptHeaders(types) };
-}
-
-/** The types of body that a request of this method may have; of none its body is left unread. */
-export function bodyTypes(method: string): readonly string[] {
-  if (method === 'INFO') return DTMF_TYPES;
-  return method === 'INVITE' || method === 'ACK' ? SDP_TYPES : [];
+  if (body !== 'unsupported') return undefined;
+  return { statusCode: 415, extraHeaders: acceptHeaders(bodyTypes(method)) };
 }
 
 /** RFC 3261 §20.1, §20.2; RFC 5621 §3 for the parts that they may come in. */

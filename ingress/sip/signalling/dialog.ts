@@ -19,8 +19,7 @@ import type { Incompatible } from '../media/sdp.ts';
 import { contactHeader } from './user-agent.ts';
 import type { UserAgent } from './user-agent.ts';
 import { parseNameAddr } from './name-addr.ts';
-import { parseVia } from './via.ts';
-import type { Via } from './via.ts';
+import type { SipRequest } from './request.ts';
 
 /** RFC 3261 §19.1.2 */
 const DEFAULT_PORT = 5060;
@@ -32,6 +31,8 @@ export type Reach = (protocol: Flow['protocol'], host: string, port: number) => 
 
 export interface DialogOptions {
   readonly request: IncomingInviteRequest;
+  /** The same, as it was read. */
+  readonly invite: Pick<SipRequest, 'via' | 'recordRoutes'>;
   readonly flow: Flow;
   readonly userAgent: UserAgent;
   readonly reach: Reach;
@@ -134,7 +135,7 @@ export class Dialog {
 
   /** What ends the call as it stands, to be sent by another process; undefined: it has ended. */
   goodbye(): Goodbye | undefined {
-    const { flow, request, userAgent } = this.#options;
+    const { flow, request, invite, userAgent } = this.#options;
     const { protocol, remoteAddress: host, remotePort } = flow;
     if (this.#state === 'proceeding') {
       const toTag = isServer(request) ? request.toTag : '';
@@ -143,7 +144,7 @@ export class Dialog {
         toTag,
       });
       // A connection ends with its process: the answer then goes where RFC 3261 §18.2.2 says.
-      const port = protocol === 'TCP' ? (this.#via?.port ?? DEFAULT_PORT) : remotePort;
+      const port = protocol === 'TCP' ? (invite.via.port ?? DEFAULT_PORT) : remotePort;
       return { text, protocol, host, port };
     }
     const session = this.#session;
@@ -255,9 +256,9 @@ export class Dialog {
    * way then.
    */
   #target({ remoteTarget: contact }: Session): Omit<Goodbye, 'text'> | undefined {
-    const { flow, request } = this.#options;
-    if (this.#via?.host !== flow.remoteAddress) return undefined;
-    const route = parseNameAddr(request.message.getHeaders('record-route')[0] ?? '')?.uri;
+    const { flow, invite } = this.#options;
+    if (invite.via.host !== flow.remoteAddress) return undefined;
+    const route = parseNameAddr(invite.recordRoutes[0] ?? '')?.uri;
     const [host, port, transport] = route
       ? [route.host, route.port, route.parameters.get('transport')]
       : [contact.host, contact.port, contact.getParam('transport')];
@@ -266,10 +267,6 @@ export class Dialog {
       host: host.replace(/^\[(.*)\]$/, '$1'),
       port: port ?? DEFAULT_PORT,
     };
-  }
-
-  get #via(): Via | undefined {
-    return parseVia(this.#options.request.message.getHeader('via') ?? '');
   }
 
   #withinFlow(run: () => void): void {

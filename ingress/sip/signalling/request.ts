@@ -1,4 +1,7 @@
+import { readBody } from './body.ts';
+import type { Body } from './body.ts';
 import { splitValue } from './header-value.ts';
+import { DTMF_TYPES } from './info-dtmf.ts';
 import { bodyOf, headerValue, headerValues } from './message.ts';
 import type { SipMessage } from './message.ts';
 import { parseNameAddr } from './name-addr.ts';
@@ -22,6 +25,8 @@ export interface SipRequest {
   readonly toTag: string | undefined;
   readonly callId: string;
   readonly sequence: number;
+  /** See `readBody`. */
+  readonly body: Body | 'none' | 'unsupported';
   /** Of an INVITE, which has one: where our requests of the dialog go. */
   readonly contact: NameAddr | undefined;
   /** Of an INVITE: the proxies that they go by. */
@@ -36,6 +41,7 @@ export interface Refusal {
   readonly extraHeaders?: readonly string[];
 }
 
+export const SDP_TYPES: readonly string[] = ['application/sdp'];
 /** Headers that may be there once only, or two readers could read two things. */
 const SINGLE = ['from', 'to', 'call-id', 'cseq', 'max-forwards', 'content-length', 'content-type'];
 const MANDATORY = ['via', 'from', 'to', 'call-id', 'cseq'];
@@ -78,8 +84,15 @@ export function readRequest(message: SipMessage): SipRequest | Refusal {
     toTag: to.parameters.get('tag') || undefined,
     callId: headerValue(message, 'call-id') ?? '',
     sequence: sequence.number,
+    body: readBody(message, bodyTypes(method)),
     ...way,
   };
+}
+
+/** The types of body that a request of this method may have; of none its body is left unread. */
+export function bodyTypes(method: string): readonly string[] {
+  if (method === 'INFO') return DTMF_TYPES;
+  return method === 'INVITE' || method === 'ACK' ? SDP_TYPES : [];
 }
 
 /** The CSeq header of a request or a response. */

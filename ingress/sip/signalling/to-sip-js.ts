@@ -4,8 +4,6 @@ import {
   NameAddrHeader,
   URI,
 } from 'sip.js/lib/core/index.js';
-import { readBody } from './body.ts';
-import { bodyTypes } from './check-request.ts';
 import type { Flow } from './flow.ts';
 import { headerValue, headerValues } from './message.ts';
 import type { SipMessage } from './message.ts';
@@ -25,7 +23,7 @@ Object.defineProperty(URI.prototype, 'escapeUser', { value: (user: string) => us
  * dialogs look at, each under its right name, and with the one part of the body that is read.
  */
 export function toSipJs(request: SipRequest, flow: Flow): IncomingRequestMessage {
-  const { message, from, to, contact } = request;
+  const { message, from, to, contact, body } = request;
   const host = bracketed(flow.localAddress);
   /** Answers repeat the header as it came; requests of ours are made from what was read. */
   const address = (name: 'From' | 'To' | 'Contact', { uri, parameters }: NameAddr) => {
@@ -51,7 +49,6 @@ export function toSipJs(request: SipRequest, flow: Flow): IncomingRequestMessage
   for (const route of request.recordRoutes) incoming.addHeader('record-route', route);
   const userAgent = headerValue(message, 'user-agent');
   if (userAgent !== undefined) incoming.addHeader('user-agent', userAgent);
-  const body = readBody(message, bodyTypes(request.method));
   incoming.body = '';
   if (typeof body === 'object') {
     incoming.body = body.content;
