@@ -1,4 +1,4 @@
-import { EventEmitter, addAbortListener } from 'node:events';
+import { EventEmitter } from 'node:events';
 import type { ReadableStreamDefaultReader } from 'node:stream/web';
 import { setTimeout as delay } from 'node:timers/promises';
 import {
@@ -70,32 +70,16 @@ export class RoomLeg extends EventEmitter<RoomLegEvents> {
   /**
    * Makes the room with the agent dispatched into it, joins it and publishes the caller's (still
    * silent) audio.
-   * @throws what LiveKit answers, or the signal's reason at once; nothing is left behind then.
+   * @throws what LiveKit answers, or the signal's reason; nothing is left behind then. rtc-node
+   * cannot be told to stop connecting: who waits for it no longer need not see the end of it.
    */
   static async open(options: RoomLegOptions, signal: AbortSignal): Promise<RoomLeg> {
     signal.throwIfAborted();
-    const aborted = Promise.withResolvers<never>();
-    const listener = addAbortListener(signal, () => aborted.reject(signal.reason));
-    const opening = RoomLeg.#open(options);
-    try {
-      return await Promise.race([opening, aborted.promise]);
-    } catch (error) {
-      // rtc-node cannot be told to stop connecting: what comes of it is closed when it comes.
-      void opening.then(
-        (leg) => leg.close({ deleteRoom: true }),
-        () => undefined,
-      );
-      throw error;
-    } finally {
-      listener[Symbol.dispose]();
-    }
-  }
-
-  static async #open(options: RoomLegOptions): Promise<RoomLeg> {
     const room = await joinRoom(options);
     const leg = new RoomLeg(room, await room.getSid(), options);
     try {
       await leg.#audio.publish(room);
+      signal.throwIfAborted();
       return leg;
     } catch (error) {
       await leg.close({ deleteRoom: true });
