@@ -1,7 +1,6 @@
+import { dtmfCode } from '../../ingress/sip/media/telephone-event.ts';
 import { FRAME_SAMPLES } from './frame.ts';
 
-/** RFC 4733 table 3. */
-const KEYS = '0123456789*#ABCD';
 /** Length of a key press, in packets of 20 ms. */
 const PRESS_PACKETS = 6;
 /** The end is sent three times, against loss (RFC 4733 §2.5.1.4). */
@@ -11,7 +10,8 @@ const PAUSE_PACKETS = 10;
 
 export interface KeyPacket {
   readonly digit: string;
-  readonly event: number;
+  /** RFC 4733 table 3 */
+  readonly event: number | undefined;
   readonly durationSamples: number;
   readonly first: boolean;
   readonly end: boolean;
@@ -20,7 +20,7 @@ export interface KeyPacket {
 /** Presses keys one after the other, a packet each 20 ms. Throws for what is no key. */
 export function createDialler(digits: string) {
   const keys = digits.toUpperCase().split('');
-  const bad = keys.find((key) => !KEYS.includes(key));
+  const bad = keys.find((key) => dtmfCode(key) === undefined);
   if (bad !== undefined) throw new Error(`not a telephone key: ${bad}`);
   let packet = 0;
   return {
@@ -33,7 +33,7 @@ export function createDialler(digits: string) {
       if (number < PRESS_PACKETS + END_PACKETS) {
         return {
           digit,
-          event: KEYS.indexOf(digit),
+          event: dtmfCode(digit),
           durationSamples: Math.min(number + 1, PRESS_PACKETS) * FRAME_SAMPLES,
           first: number === 0,
           end: number >= PRESS_PACKETS,

@@ -1,6 +1,7 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { DigestAuthentication } from 'sip.js/lib/core/index.js';
 import type { LoggerFactory, OutgoingRequestMessage } from 'sip.js/lib/core/index.js';
+import { digestResponse } from '../../ingress/sip/signalling/digest.ts';
 
 /** A challenge as SIP.js's grammar parses it; `qop` is a list. */
 interface Challenge {
@@ -11,7 +12,8 @@ interface Challenge {
   readonly qop?: string | readonly string[];
 }
 
-const HASHES: Readonly<Record<string, string>> = { MD5: 'md5', 'SHA-256': 'sha256' };
+/** Fields of an answer that are no quoted string (RFC 7616 §3.4). */
+const BARE = ['algorithm', 'qop', 'nc'];
 
 /** SIP.js's digest knows MD5 only; this one also answers SHA-256 challenges (RFC 8760). */
 export class Digest extends DigestAuthentication {
@@ -36,32 +38,28 @@ export class Digest extends DigestAuthentication {
 
   /** False when the challenge cannot be answered; RFC 7616 §3.4. */
   override authenticate(request: OutgoingRequestMessage, challenge: Challenge): boolean {
-    const { realm, nonce, opaque } = challenge;
-    const algorithm = challenge.algorithm ?? 'MD5';
-    const hashName = HASHES[algorithm.toUpperCase()];
-    if (!hashName || realm === undefined || nonce === undefined) return false;
-    const hash = (text: string): string => createHash(hashName).update(text).digest('hex');
+    const { realm, nonce, opaque, algorithm = 'MD5' } = challenge;
+    if (realm === undefined || nonce === undefined) return false;
+    const username = this.#username;
     this.#count += 1;
     const nc = this.#count.toString(16).padStart(8, '0');
-    const cnonce = this.#makeCnonce();
-    const uri = request.ruri.toString();
-    const qop = challenge.qop?.includes('auth') ? 'auth' : undefined;
-    const secret = hash(`${this.#username}:${realm}:${this.#password}`);
-    const what = hash(`${request.method}:${uri}`);
-    const response = qop
-      ? hash(`${secret}:${nonce}:${nc}:${cnonce}:${qop}:${what}`)
-      : hash(`${secret}:${nonce}:${what}`);
-    const fields = [
-      `username="${this.#username}"`,
-      `realm="${realm}"`,
-      `nonce="${nonce}"`,
-      `uri="${uri}"`,
-      `response="${response}"`,
-      `algorithm=${algorithm}`,
-      ...(opaque === undefined ? [] : [`opaque="${opaque}"`]),
-      ...(qop ? [`qop=${qop}`, `nc=${nc}`, `cnonce="${cnonce}"`] : []),
-    ];
-    this.#header = `Digest ${fields.join(', ')}`;
+    const fields = {
+      username,
+      realm,
+      nonce,
+      uri: request.ruri.toString(),
+      algorithm,
+      ...(opaque !== undefined && { opaque }),
+      ...(challenge.qop?.includes('auth') && { qop: 'auth', nc, cnonce: this.#makeCnonce() }),
+    };
+    const answer = new Map(Object.entries(fields));
+    const credentials = { username, realm, password: this.#password };
+    const response = digestResponse(credentials, request.method, answer);
+    if (response === undefined) return false;
+    const list = [...answer.set('response', response)].map(([name, value]) =>
+      BARE.includes(name) ? `${name}=${value}` : `${name}="${value}"`,
+    );
+    this.#header = `Digest ${list.join(', ')}`;
     return true;
   }
 

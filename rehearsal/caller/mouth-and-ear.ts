@@ -100,7 +100,7 @@ export function startMouthAndEar(options: MouthAndEarOptions): MouthAndEar {
     const key = pressing ? dialler.nextPacket() : undefined;
     if (key) {
       if (key.first) log.pressed(key.digit);
-      rtp.sendEvent(key.event, key.durationSamples, key.first, key.end);
+      rtp.sendEvent(key);
       return;
     }
     const thinking = pending.size > 0 && !conversation.talking && now - heardAt < THINK_MS;

@@ -1,13 +1,13 @@
 import { open } from 'node:fs/promises';
 import { performance } from 'node:perf_hooks';
 import type { G711Codec } from '../../ingress/sip/media/g711.ts';
+import { agree, isIncompatible, newSessionId, writeOffer } from '../../ingress/sip/media/sdp.ts';
 import type { CallEvent, CallResult } from './call-events.ts';
 import { createCallLog } from './call-log.ts';
 import { startMouthAndEar } from './mouth-and-ear.ts';
 import type { MouthAndEar } from './mouth-and-ear.ts';
 import { createStereoRecording } from './recording.ts';
 import { openRtpPort } from './rtp-port.ts';
-import { makeOffer, readAnswer } from './sdp.ts';
 import { BadUriError, startSipCall } from './sip-call.ts';
 import type { SipCallOptions } from './sip-call.ts';
 
@@ -73,7 +73,8 @@ export async function placeCall(options: PlaceCallOptions): Promise<CallResult> 
     family: options.to.includes('[') ? 6 : 4,
     onAudio: (packet) => mouthAndEar?.hear(packet),
   });
-  const offered = options.codecs ?? ['PCMA', 'PCMU'];
+  const codecs = options.codecs ?? ['PCMA', 'PCMU'];
+  const session = { port: rtp.port, sessionId: newSessionId(), version: 1 };
 
   const call = await startSipCall({
     to: options.to,
@@ -81,18 +82,20 @@ export async function placeCall(options: PlaceCallOptions): Promise<CallResult> 
     transport: options.transport ?? 'udp',
     credentials: options.credentials,
     headers: options.headers,
-    offer: (address) => makeOffer(address, rtp.port, offered),
+    offer: (address) => writeOffer(codecs, { ...session, address }),
     onSent: () => log.sent(),
     onRinging: (code) => log.ringing(code),
-    onAnswered(sdp) {
+    onAnswered(sdp, from) {
       try {
-        const media = readAnswer(sdp);
-        rtp.connect(media);
-        log.answered(media.codec);
+        const agreed = agree(sdp, codecs, from);
+        if (isIncompatible(agreed)) throw new Error(agreed.text);
+        const { codec } = agreed.negotiated;
+        rtp.connect(agreed.negotiated);
+        log.answered(codec);
         mouthAndEar = startMouthAndEar({
           ...options,
           phrases,
-          codec: media.codec,
+          codec,
           rtp,
           log,
           recording,

@@ -3,9 +3,11 @@ import { createSocket } from 'node:dgram';
 import type { Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { performance } from 'node:perf_hooks';
-import { isRtp, RtpPacket } from 'rtp.js/packets';
+import { formatRtp, parseRtp } from '../../ingress/sip/media/rtp-packet.ts';
+import type { Negotiated } from '../../ingress/sip/media/sdp.ts';
+import { formatTelephoneEvent } from '../../ingress/sip/media/telephone-event.ts';
+import type { KeyPacket } from './dialler.ts';
 import { FRAME_SAMPLES, SAMPLE_RATE } from './frame.ts';
-import type { AgreedMedia } from './sdp.ts';
 
 /** A packet of audio as it came in. */
 export interface HeardPacket {
@@ -28,11 +30,11 @@ export interface RtpStats {
 export interface RtpPort {
   readonly port: number;
   /** To whom and how, once the answer is in. */
-  connect(media: AgreedMedia): void;
+  connect(media: Negotiated): void;
   /** Sends 20 ms of encoded audio; `marker` starts a talkspurt. */
   sendAudio(payload: Uint8Array, marker: boolean): void;
   /** Sends one RFC 4733 event packet in the place of an audio frame. */
-  sendEvent(event: number, durationSamples: number, first: boolean, end: boolean): void;
+  sendEvent(key: KeyPacket): void;
   /** Time passed without a packet: the timestamp goes on, the sequence does not. */
   skip(frames: number): void;
   readonly stats: RtpStats;
@@ -49,50 +51,29 @@ export interface RtpPortOptions {
 /** Binds a UDP port on all addresses' loopback or interface. Rejects when the range is taken. */
 export async function openRtpPort({ ports, family, onAudio }: RtpPortOptions): Promise<RtpPort> {
   const socket = await bind(ports, family);
-  const packet = new RtpPacket();
   const ssrc = randomInt(1, 2 ** 32);
   let sequence = randomInt(2 ** 16);
   let timestamp = randomInt(2 ** 32);
   let eventTimestamp = 0;
-  let media: AgreedMedia | undefined;
+  let media: Negotiated | undefined;
   let open = true;
   let sent = 0;
   const reception = createReception();
 
-  const send = (payload: Uint8Array, payloadType: number, at: number, marker: boolean): void => {
+  const send = (payload: Uint8Array, payloadType: number, timestamp: number, marker: boolean) => {
     if (!media || !open) return;
-    packet.setPayloadType(payloadType);
-    packet.setSequenceNumber(sequence);
-    packet.setTimestamp(at);
-    packet.setSsrc(ssrc);
-    packet.setMarker(marker);
-    packet.setPayload(new DataView(payload.buffer, payload.byteOffset, payload.byteLength));
-    const datagram = Buffer.allocUnsafe(packet.getByteLength());
-    packet.serialize(datagram.buffer, datagram.byteOffset);
-    socket.send(datagram, media.port, media.address);
+    const datagram = formatRtp({ payloadType, payload, marker, sequence, timestamp, ssrc });
+    socket.send(datagram, media.remote.port, media.remote.address);
     sequence = (sequence + 1) % 2 ** 16;
     sent += 1;
   };
 
   socket.on('message', (data) => {
     const at = performance.now();
-    if (!media || data.length < 12) return;
-    const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
-    if (!isRtp(view)) return;
-    let heard: RtpPacket;
-    try {
-      heard = new RtpPacket(view);
-    } catch {
-      return; // Cut short: not for our ears.
-    }
-    if (heard.getPayloadType() !== media.payloadType) return;
-    reception.count(heard.getSsrc(), heard.getSequenceNumber(), heard.getTimestamp(), at);
-    const payload = heard.getPayload();
-    onAudio({
-      at,
-      timestamp: heard.getTimestamp(),
-      payload: new Uint8Array(payload.buffer, payload.byteOffset, payload.byteLength),
-    });
+    const heard = media && parseRtp(data);
+    if (!heard || heard.payloadType !== media?.payloadType) return;
+    reception.count(heard.ssrc, heard.sequence, heard.timestamp, at);
+    onAudio({ at, timestamp: heard.timestamp, payload: heard.payload });
   });
   // An unreachable far end shows as silence; the call's own checks speak of it.
   socket.on('error', () => undefined);
@@ -106,17 +87,11 @@ export async function openRtpPort({ ports, family, onAudio }: RtpPortOptions): P
       if (media) send(payload, media.payloadType, timestamp, marker);
       timestamp = (timestamp + FRAME_SAMPLES) % 2 ** 32;
     },
-    sendEvent(event, durationSamples, first, end) {
+    sendEvent({ digit, end, durationSamples: duration, first }) {
       if (first) eventTimestamp = timestamp;
-      // RFC 4733 §2.3: event, end bit and volume, duration.
-      const body = Uint8Array.of(
-        event,
-        (end ? 0x80 : 0) | 10,
-        durationSamples >> 8,
-        durationSamples & 0xff,
-      );
       if (media?.dtmfPayloadType !== undefined) {
-        send(body, media.dtmfPayloadType, eventTimestamp, first);
+        const payload = formatTelephoneEvent({ digit, end, duration });
+        send(payload, media.dtmfPayloadType, eventTimestamp, first);
       }
       timestamp = (timestamp + FRAME_SAMPLES) % 2 ** 32;
     },

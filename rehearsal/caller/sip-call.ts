@@ -24,8 +24,8 @@ export interface SipCallOptions {
   readonly offer: (localAddress: string) => string;
   readonly onSent?: () => void;
   readonly onRinging?: (code: number) => void;
-  /** 200 OK came; throw to refuse what it answers (we then hang up). */
-  readonly onAnswered: (sdp: string) => void;
+  /** 200 OK came from that address; throw to refuse what it answers (we then hang up). */
+  readonly onAnswered: (sdp: string, from: string) => void;
   /** The far end said BYE. */
   readonly onBye: () => void;
   /** The call will not be: final status, or 0 when the server was out of reach. */
@@ -173,7 +173,7 @@ export async function startSipCall(options: SipCallOptions): Promise<SipCall> {
         onInvite: (reInvite) =>
           reInvite.accept({ statusCode: 200, body: { ...offer, content: sdp } }),
       };
-      options.onAnswered(response.message.body);
+      options.onAnswered(response.message.body, link.remoteAddress);
     },
     onReject: ({ message }) => fail(message.statusCode ?? 0, message.reasonPhrase ?? 'refused'),
     onRedirect: ({ message }) => fail(message.statusCode ?? 0, 'redirected'),

@@ -2,11 +2,9 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { connect, isIPv6 } from 'node:net';
 import type { Transport } from 'sip.js/lib/core/index.js';
+import { retransmit } from '../../ingress/sip/signalling/retransmit.ts';
+import { TcpFramer } from '../../ingress/sip/signalling/tcp-framer.ts';
 
-/** RFC 3261 T1: first retransmission of a request over UDP, ms. */
-const T1 = 500;
-/** RFC 3261 T2: longest wait between retransmissions, ms. */
-const T2 = 4_000;
 const MAX_MESSAGE_BYTES = 65_536;
 
 /** One caller's way to one SIP server: SIP.js's `Transport` plus what it hears back. */
@@ -14,6 +12,7 @@ export interface SipLink extends Transport {
   readonly protocol: 'UDP' | 'TCP';
   /** Our address as the server sees it, for Via, Contact and SDP. */
   readonly local: { readonly address: string; readonly port: number };
+  readonly remoteAddress: string;
   close(): void;
 }
 
@@ -56,6 +55,7 @@ async function openUdp({ host, port, onMessage, onError }: SipLinkOptions): Prom
   return {
     protocol: 'UDP',
     local: { address, port: localPort },
+    remoteAddress: socket.remoteAddress().address,
     send(text) {
       const { promise, resolve, reject } = Promise.withResolvers<void>();
       socket.send(text, (error) => (error ? reject(error) : resolve()));
@@ -71,35 +71,29 @@ async function openUdp({ host, port, onMessage, onError }: SipLinkOptions): Prom
   };
 }
 
-/** SIP.js was made for WebSockets and leaves out RFC 3261's timers A and E: they are here. */
+/** RFC 3261's timers A and E, for each request of ours until it is answered. */
 function createRetransmissions(resend: (text: string) => void) {
-  const timers = new Map<string, NodeJS.Timeout>();
+  const stops = new Map<string, () => void>();
   const forget = (key: string): void => {
-    clearTimeout(timers.get(key));
-    timers.delete(key);
+    stops.get(key)?.();
+    stops.delete(key);
   };
   return {
     sent(text: string): void {
       const key = transactionOf(text);
       if (!key || text.startsWith('SIP/2.0') || text.startsWith('ACK ')) return;
-      const again = (wait: number): void => {
-        timers.set(
-          key,
-          setTimeout(() => {
-            resend(text);
-            if (wait < 32 * T1) again(key.endsWith('INVITE') ? wait * 2 : Math.min(wait * 2, T2));
-          }, wait),
-        );
-      };
       forget(key);
-      again(T1);
+      stops.set(
+        key,
+        retransmit(() => resend(text), key.endsWith('INVITE') ? Infinity : undefined),
+      );
     },
     received(text: string): void {
       const key = text.startsWith('SIP/2.0') ? transactionOf(text) : undefined;
       if (key) forget(key);
     },
     stop(): void {
-      for (const key of timers.keys()) forget(key);
+      for (const key of stops.keys()) forget(key);
     },
   };
 }
@@ -130,6 +124,7 @@ async function openTcp({ host, port, onMessage, onError }: SipLinkOptions): Prom
   return {
     protocol: 'TCP',
     local: { address: socket.localAddress ?? '127.0.0.1', port: socket.localPort ?? 0 },
+    remoteAddress: socket.remoteAddress ?? '127.0.0.1',
     send(text) {
       const { promise, resolve, reject } = Promise.withResolvers<void>();
       socket.write(text, (error) => (error ? reject(error) : resolve()));
@@ -142,30 +137,13 @@ async function openTcp({ host, port, onMessage, onError }: SipLinkOptions): Prom
   };
 }
 
-/**
- * Cuts a byte stream into SIP messages by Content-Length (RFC 3261 §18.3), skipping the keep-alive
- * line ends between them (RFC 5626 §3.5.1).
- */
+/** Cuts a byte stream into SIP messages. */
 export function createFramer(onMessage: (text: string) => void): (data: Buffer) => void {
-  let pending = Buffer.alloc(0);
+  const framer = new TcpFramer(MAX_MESSAGE_BYTES);
   return (data) => {
-    pending = Buffer.concat([pending, data]);
-    for (;;) {
-      let start = 0;
-      while (pending[start] === 0x0d || pending[start] === 0x0a) start += 1;
-      pending = pending.subarray(start);
-      const headersEnd = pending.indexOf('\r\n\r\n');
-      if (headersEnd < 0) {
-        if (pending.length > MAX_MESSAGE_BYTES) throw new Error('SIP message without an end');
-        return;
-      }
-      const headers = pending.toString('utf8', 0, headersEnd);
-      const length = Number(/^(?:content-length|l)\s*:\s*(\d+)/im.exec(headers)?.[1] ?? 0);
-      if (length > MAX_MESSAGE_BYTES) throw new Error('SIP message too long');
-      const end = headersEnd + 4 + length;
-      if (pending.length < end) return;
-      onMessage(pending.toString('utf8', 0, end));
-      pending = pending.subarray(end);
+    for (const frame of framer.push(data)) {
+      if (frame.kind === 'message') onMessage(frame.raw.toString('utf8'));
+      if (frame.kind === 'broken') throw new Error('SIP message without an end, or too long');
     }
   };
 }

@@ -100,22 +100,11 @@ export class DigestAuthenticator {
   }
 
   #isRight(answer: Parameters, method: string): boolean {
-    const named = answer.get('algorithm') ?? 'MD5';
-    const algorithm = ALGORITHMS.find(({ name }) => name === named.toUpperCase());
-    if (!algorithm) return false;
-    const digest = (text: string): string =>
-      createHash(algorithm.hash).update(text, 'latin1').digest('hex');
-    const { username, realm, password } = this.#options;
-    const ha1 = digest(`${asBytes(username)}:${asBytes(realm)}:${asBytes(password)}`);
-    const ha2 = digest(`${method}:${answer.get('uri') ?? ''}`);
-    const nonce = answer.get('nonce') ?? '';
-    const qop = answer.get('qop');
-    if (qop !== undefined && qop !== 'auth') return false;
-    const middle = qop ? [answer.get('nc') ?? '', answer.get('cnonce') ?? '', qop] : [];
-    const expected = digest([ha1, nonce, ...middle, ha2].join(':'));
+    const expected = digestResponse(this.#options, method, answer);
+    if (expected === undefined) return false;
     // Both are compared whole, so that neither's truth can be measured.
     const right = isSame(answer.get('response') ?? '', expected);
-    return isSame(answer.get('username') ?? '', asBytes(username)) && right;
+    return isSame(answer.get('username') ?? '', asBytes(this.#options.username)) && right;
   }
 
   /** False when the nonce was used with this count before. */
@@ -138,6 +127,27 @@ export class DigestAuthenticator {
     spent.count = count;
     return true;
   }
+}
+
+/**
+ * What belongs into `response` beside the other fields of an answer (RFC 7616 §3.4.1); undefined for
+ * an algorithm or a `qop` that is not done here.
+ */
+export function digestResponse(
+  { username, realm, password }: Pick<DigestOptions, 'username' | 'realm' | 'password'>,
+  method: string,
+  answer: Parameters,
+): string | undefined {
+  const named = answer.get('algorithm') ?? 'MD5';
+  const algorithm = ALGORITHMS.find(({ name }) => name === named.toUpperCase());
+  const qop = answer.get('qop');
+  if (!algorithm || (qop !== undefined && qop !== 'auth')) return undefined;
+  const digest = (text: string): string =>
+    createHash(algorithm.hash).update(text, 'latin1').digest('hex');
+  const ha1 = digest(`${asBytes(username)}:${asBytes(realm)}:${asBytes(password)}`);
+  const ha2 = digest(`${method}:${answer.get('uri') ?? ''}`);
+  const middle = qop ? [answer.get('nc') ?? '', answer.get('cnonce') ?? '', qop] : [];
+  return digest([ha1, answer.get('nonce') ?? '', ...middle, ha2].join(':'));
 }
 
 /** As messages are read: one character per byte. */
