@@ -2,12 +2,13 @@ import { join } from 'node:path';
 import { createReporter } from '../reporting/reporter.ts';
 import { loadConfigOrExit } from '../config/load-config-or-exit.ts';
 import { openLog } from '../config/open-log.ts';
+import { AGENT_PARTS } from './agent-config.ts';
 import { serveHealth } from './worker/health.ts';
 import { RunningJobs, reportLost } from './worker/running-jobs.ts';
 
 const cwd = process.cwd();
 
-const config = loadConfigOrExit({ env: process.env, cwd });
+const config = loadConfigOrExit({ env: process.env, cwd, uses: AGENT_PARTS });
 const log = openLog('agent', config.logLevel);
 const reporter = createReporter({
   url: config.callServiceUrl,

@@ -30,15 +30,7 @@ const CONFIG: AppDeps['config'] = {
   dataDir: '/nonexistent',
   outbound: { trunkId: undefined, dialAllow: [] },
   endpointAllow: [],
-  sip: {
-    trunk: {
-      calledNumberHeader: 'CALLED_DID',
-      headersToAttributes: { CALLED_DID: 'sip.h.called_did' },
-      calledNumberAttribute: 'sip.h.called_did',
-      numbers: [],
-      country: 'RU',
-    },
-  } as unknown as AppDeps['config']['sip'],
+  numbering: { country: 'RU', calledNumberAttribute: 'sip.h.called_did', trunkNumbers: [] },
 };
 const KEY = 'an-api-key-for-tests';
 const log = pino({ level: 'silent' });

@@ -43,7 +43,7 @@ const MAX_EVENT_LOOP_DELAY_MS = 2_000;
 export interface AppDeps {
   readonly config: Pick<
     Config,
-    'livekit' | 'lines' | 'sip' | 'dataDir' | 'endpointAllow' | 'outbound' | 'agentName'
+    'livekit' | 'lines' | 'numbering' | 'dataDir' | 'endpointAllow' | 'outbound' | 'agentName'
   >;
   /** Keys of the configuration, admin unless they say otherwise; at least one. */
   readonly apiKeys: readonly string[];

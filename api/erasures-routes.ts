@@ -24,15 +24,15 @@ const Receipt = z.object({
 });
 
 export interface ErasuresDeps {
-  readonly config: Pick<Config, 'lines' | 'sip' | 'dataDir'>;
+  readonly config: Pick<Config, 'lines' | 'numbering' | 'dataDir'>;
   readonly removal: Removal;
 }
 
 /** `POST /v1/erasures`: removes a person by number; done twice, it finds nothing more. */
 export function erasuresRoutes({ config, removal }: ErasuresDeps): FastifyPluginAsyncZod {
-  const { lines, sip, dataDir } = config;
-  const { country } = sip.trunk;
-  const ours = new Set([...lines.flatMap(({ numbers }) => numbers), ...sip.trunk.numbers]);
+  const { lines, numbering, dataDir } = config;
+  const { country, trunkNumbers } = numbering;
+  const ours = new Set([...lines.flatMap(({ numbers }) => numbers), ...trunkNumbers]);
 
   return async (app) => {
     app.post(

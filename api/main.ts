@@ -31,7 +31,24 @@ const CLOSE_TIMEOUT_MS = 10_000;
 setFlagsFromString('--heap-growing-percent=50');
 
 const config = loadConfigOrExit(
-  { env: process.env, cwd: process.cwd() },
+  {
+    env: process.env,
+    cwd: process.cwd(),
+    uses: [
+      'livekit',
+      'agentName',
+      'dataDir',
+      'logLevel',
+      'http',
+      'apiKeys',
+      'outbound',
+      'endpointAllow',
+      'databaseUrl',
+      'retention',
+      'numbering',
+      'lines',
+    ],
+  },
   ({ databaseUrl }) => databaseUrl === undefined, // SQLite is there
 );
 const log = openLog('api', config.logLevel);

@@ -7,7 +7,7 @@ import type { CallEvent } from '../calls/events.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { ERASED } from '../calls/erased.ts';
 import type { Correlation, EndReason } from '../calls/reports.ts';
-import type { Line, OutboundConfig } from '../config/config.ts';
+import type { Config, Line } from '../config/config.ts';
 import type { RoomRef } from '../livekit/room-removal.ts';
 import { isAllowed } from './destinations.ts';
 import { LiveKitError } from './livekit-operator.ts';
@@ -17,7 +17,7 @@ import { ProblemError } from './problems.ts';
 export interface OperatorOptions {
   readonly ledger: Pick<Ledger, 'record' | 'call' | 'openCalls'>;
   readonly livekit: LiveKitOperator;
-  readonly outbound: OutboundConfig;
+  readonly outbound: Config['outbound'];
   readonly lines: readonly Line[];
   readonly agentName: string;
   readonly log: Pick<Logger, 'error' | 'info'>;

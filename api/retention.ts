@@ -1,12 +1,12 @@
 import type { Logger } from 'pino';
 import type { Removal } from '../ledger/privacy/removal.ts';
-import type { RetentionConfig } from '../config/config.ts';
+import type { Config } from '../config/config.ts';
 
 const DAY_MS = 86_400_000;
 
 export interface RetentionDeps {
   readonly removal: Removal;
-  readonly retention: RetentionConfig;
+  readonly retention: Config['retention'];
   readonly log: Pick<Logger, 'info'>;
 }
 

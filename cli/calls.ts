@@ -102,7 +102,7 @@ function readState(given: string | undefined): Call['state'] | undefined {
 
 function connect({ env, cwd }: CallsCommand, url?: string, key?: string): TrunklineClient {
   if (url !== undefined && key !== undefined) return createClient({ url, apiKey: key });
-  const config = loadConfig({ env, cwd });
+  const config = loadConfig({ env, cwd, uses: ['callServiceUrl', 'apiKeys', 'dataDir'] });
   return createClient({
     url: url ?? config.callServiceUrl,
     apiKey: key ?? apiKeyOf(config),

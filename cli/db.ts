@@ -95,7 +95,7 @@ const OPTIONS = {
 } as const;
 
 function configured(env: NodeJS.ProcessEnv, cwd: string): string {
-  const config = loadConfig({ env, cwd });
+  const config = loadConfig({ env, cwd, uses: ['databaseUrl', 'dataDir'] });
   return config.databaseUrl ?? join(config.dataDir, 'trunkline.sqlite');
 }
 

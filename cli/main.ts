@@ -64,10 +64,10 @@ async function run(): Promise<number | undefined> {
       await start();
       return undefined;
     case 'env':
-      print(livekitExports(loadConfig(settings)));
+      print(livekitExports(loadConfig({ ...settings, uses: ['livekit'] })));
       return 0;
     case 'key':
-      print(apiKeyOf(loadConfig(settings)));
+      print(apiKeyOf(loadConfig({ ...settings, uses: ['apiKeys', 'dataDir'] })));
       return 0;
     case 'livekit-server':
       // Used by the tests' set-up: builds it where it is missing, and says where it is.

@@ -1,3 +1,5 @@
+import type { Part } from './config.ts';
+
 /** One thing that is wrong with the configuration, and what would be right. */
 export interface Problem {
   /** Relative to the working folder; `environment` for a variable of the process. */
@@ -9,6 +11,8 @@ export interface Problem {
   readonly path: string;
   /** What would be right; never contains a secret's value. */
   readonly message: string;
+  /** Only processes that use this part are stopped by it; undefined: all are. */
+  readonly part?: Part | undefined;
 }
 
 /** The configuration cannot be used. Holds every problem found, not only the first. */

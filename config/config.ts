@@ -1,84 +1,38 @@
+import type { Settings } from './settings.ts';
+
 /**
  * What every process of Trunkline is built from: parsed once at the edge by `loadConfig`, frozen,
  * then trusted. Only `main.ts` files read the environment.
  */
-export interface Config {
+export interface Config extends Omit<Settings, 'lines' | 'sip'> {
   readonly livekit: LiveKitConfig;
-  /** Name the worker registers under; what the dispatch rule and `lk dispatch create` name. */
-  readonly agentName: string;
-  /** Absolute path of the folder that holds SQLite, the spool, keys and caches. */
-  readonly dataDir: string;
-  readonly logLevel: LogLevel;
-  /** Where the call service listens. */
-  readonly http: HostPort;
-  /** Base URL at which workers and ingress reach the call service. */
   readonly callServiceUrl: string;
-  readonly worker: WorkerConfig;
   readonly sip: SipConfig;
-  /** Bearer keys of the REST API, from TRUNKLINE_API_KEYS; empty: one is made at first start. */
-  readonly apiKeys: readonly string[];
-  readonly outbound: OutboundConfig;
-  /** PostgreSQL URL; undefined: SQLite in the data folder. */
-  readonly databaseUrl: string | undefined;
-  readonly retention: RetentionConfig;
-  /** CIDRs or addresses that outgoing webhooks may reach although they are private. */
-  readonly endpointAllow: readonly string[];
   readonly providers: ProvidersConfig;
+  readonly numbering: Numbering;
   readonly lines: readonly Line[];
 }
 
-export interface OutboundConfig {
-  /** LiveKit's id of the SIP trunk to call by, `ST_…`; undefined: no call can be made. */
-  readonly trunkId: string | undefined;
-  /** Whom calls may be made and transferred to: `+7343*`, `sip:*@pbx.example.com`, `*`. */
-  readonly dialAllow: readonly string[];
-}
+/** A part of the configuration; `loadConfig` checks those that a process uses. */
+export type Part = keyof Config;
 
-/** Days that a call's data is kept after the call; 0: for good. The record itself stays. */
-export interface RetentionConfig {
-  /** The timeline and the log of what others were told. */
-  readonly eventsDays: number;
-  /** What was said. */
-  readonly transcriptsDays: number;
-}
-
-type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';
-
-export interface LiveKitConfig {
-  /** ws:// or wss:// */
-  readonly url: string;
-  readonly apiKey: string;
-  readonly apiSecret: string;
-}
+export type LiveKitConfig = { readonly [Key in keyof Settings['livekit']]: string };
 
 export interface HostPort {
   readonly host: string;
   readonly port: number;
 }
 
-export interface WorkerConfig {
-  /** Health endpoint of the agent worker. */
-  readonly health: HostPort;
-  /** Processes that hold conversations; each runs several. */
-  readonly hosts: number;
-  /** Calls that this worker takes at once over all its hosts; further jobs are refused. */
-  readonly maxCalls: number;
-}
-
-export interface SipConfig extends HostPort {
-  /** Our address as trunks reach it, behind a 1:1 NAT; undefined: the socket's own. */
-  readonly advertisedAddress?: string | undefined;
-  /** Health endpoint of the ingress process. */
-  readonly health: HostPort;
-  /** Even first port to odd last port, inclusive (RFC 3550 §11). */
-  readonly rtpPorts: { readonly from: number; readonly to: number };
+export interface SipConfig extends Omit<Settings['sip'], 'credentials'> {
   /** Calls held at once; the next INVITE gets 486 or 503. */
   readonly maxCalls: number;
-  /** How long a caller may ring before the agent's track is there, ms. */
-  readonly answerTimeoutMs: number;
-  /** No RTP for this long ends an answered call, ms. */
-  readonly mediaTimeoutMs: number;
   readonly trunk: Trunk;
+}
+
+/** How the trunk writes numbers: known where its file cannot be used, too. */
+export interface Numbering extends Pick<Trunk, 'country' | 'calledNumberAttribute'> {
+  /** Numbers of ours that the trunk's file has. */
+  readonly trunkNumbers: readonly string[];
 }
 
 /** A SIP trunk: `sip-trunk.json` (the very file `lk sip inbound create` takes) plus a profile. */

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { findLine } from './config.ts';
+import type { Part } from './config.ts';
 import { ConfigError } from './config-error.ts';
 import { loadConfig } from './load-config.ts';
 
@@ -95,6 +96,39 @@ describe('the shipped example', () => {
     const config = load();
     expect(Object.isFrozen(config)).toBe(true);
     expect(Object.isFrozen(config.lines[0]?.agent.stt.keyterms)).toBe(true);
+  });
+});
+
+describe('a process', () => {
+  const others: string[] = [];
+  const use = <Used extends Part>(env: Record<string, string>, ...uses: Used[]) =>
+    loadConfig({ env, cwd, uses, onOther: ({ message }) => others.push(message) });
+  beforeEach(() => {
+    others.length = 0;
+  });
+
+  test('is not stopped by a trunk file that it does not use', () => {
+    const trunk = { numbers: ['878725'], allowed_addresses: ['here'], auth_realm: 7 };
+    write('sip-trunk.json', JSON.stringify({ trunk }));
+    expect(use({}, 'http', 'numbering')).toMatchObject({
+      numbering: {
+        country: 'RU',
+        calledNumberAttribute: 'sip.h.called_did',
+        trunkNumbers: ['878725'],
+      },
+    });
+    expect(others).toEqual([expect.stringContaining('trunk.allowed_addresses[0] should be an IP')]);
+    expect(() => use({}, 'sip')).toThrow(ConfigError);
+    write('sip-trunk.json', '{');
+    expect(use({}, 'numbering').numbering.trunkNumbers).toEqual([]);
+  });
+
+  test('is stopped by the variables of its parts, and by names that nobody knows', () => {
+    const env = { TRUNKLINE_SIP_PORT: 'x', TRUNKLINE_AGENT_HOSTS: '0' };
+    expect(use(env, 'http').http.port).toBe(8080);
+    expect(others).toHaveLength(1);
+    expect(() => use(env, 'worker')).toThrow(/^The configuration has 1 problem:.*_AGENT_HOSTS/s);
+    expect(() => use({ TRUNKLINE_SIP_PROT: '5060' }, 'http')).toThrow(ConfigError);
   });
 });
 

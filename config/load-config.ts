@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { reachableHost } from './addresses.ts';
 import { checkTogether, type Report, sipCredentials } from './check-settings.ts';
-import type { Config, LiveKitConfig, ProviderConfig, ProvidersConfig } from './config.ts';
+import type { Config, LiveKitConfig, Part, ProviderConfig, ProvidersConfig } from './config.ts';
 import { ConfigError, type Problem } from './config-error.ts';
 import { unwritable } from './data-folder.ts';
 import { deepFreeze } from './deep-freeze.ts';
@@ -10,10 +10,13 @@ import { loadSettings, placeOf } from './load-settings.ts';
 import { loadTrunk } from './load-trunk.ts';
 import { ensureLocalSecret } from './local-secret.ts';
 import { type Env, type EnvInput, readEnv } from './read-env.ts';
+import { partOf } from './settings.ts';
 import type { Settings } from './settings.ts';
 
-export interface ConfigInput extends EnvInput {
+export interface ConfigInput<Used extends Part = Part> extends EnvInput {
   readonly builtInSip?: boolean;
+  readonly uses?: readonly Used[];
+  readonly onOther?: (problems: ConfigError) => void;
 }
 
 /**
@@ -23,103 +26,88 @@ export interface ConfigInput extends EnvInput {
  * @param input.env the process's environment
  * @param input.cwd folder of `.env`, and the one that relative paths start from
  * @param input.builtInSip the built-in SIP endpoint is to run: what it cannot do is a problem
- * @throws {ConfigError} with every problem found
+ * @param input.uses the parts that are needed; all when left out
+ * @param input.onOther told of the problems of other parts
+ * @throws {ConfigError} with every problem found in the parts that are used
+ * @example
+ * const { http } = loadConfig({ env: process.env, cwd: process.cwd(), uses: ['http'] });
  */
-export function loadConfig({ env, cwd, builtInSip = false }: ConfigInput): Config {
+export function loadConfig<Used extends Part = Part>(input: ConfigInput<Used>): Pick<Config, Used> {
+  const { env, cwd, builtInSip = false, uses, onOther } = input;
   const problems: Problem[] = [];
   const variables = readEnv({ env, cwd });
   const { settings, unusable } = loadSettings(variables, cwd, problems);
-  const linesPath = resolve(cwd, settings.TRUNKLINE_CONFIG);
-  const loaded = loadLines(linesPath, cwd, problems);
+  const ofLines: Problem[] = [];
+  const loaded = loadLines(resolve(cwd, settings.lines.file), cwd, ofLines);
+  problems.push(...ofLines.map((problem) => ({ ...problem, part: 'lines' as const })));
   const report: Report = (name, message, others = []) => {
     // It may be another one once that is right.
     if ([name, ...others].some((one) => unusable.has(one))) return;
-    problems.push({ ...placeOf(variables, name), path: name, message });
+    problems.push({ ...placeOf(variables, name), path: name, message, part: partOf(name) });
   };
 
   const credentials = sipCredentials(settings, report);
-  const trunk =
-    loaded.trunk &&
-    loadTrunk(loaded.trunk, loaded.trunkFile, credentials, cwd, problems, builtInSip);
-  checkTogether(settings, trunk, report);
-  if (problems.length > 0 || trunk === undefined) throw new ConfigError(problems);
+  const ofTrunk: Problem[] = [];
+  const trunk = loadTrunk(loaded, credentials, cwd, ofTrunk, builtInSip);
+  problems.push(...ofTrunk.map((problem) => ({ ...problem, part: 'sip' as const })));
+  checkTogether(settings, loaded.trunk && ofTrunk.length === 0 ? trunk : undefined, report);
 
-  const dataDir = resolve(cwd, settings.TRUNKLINE_DATA_DIR);
-  const http = { host: settings.TRUNKLINE_HTTP_HOST, port: settings.TRUNKLINE_HTTP_PORT };
+  const ours = problems.filter(({ part }) => !part || !uses || uses.includes(part as Used));
+  if (ours.length > 0) throw new ConfigError(ours);
+  if (problems.length > 0) onOther?.(new ConfigError(problems));
+
+  const dataDir = resolve(cwd, settings.dataDir);
+  const { http, worker } = settings;
+  const { credentials: _, ...sip } = settings.sip;
   return deepFreeze<Config>({
-    livekit: livekit(settings, dataDir, variables),
-    agentName: settings.TRUNKLINE_AGENT_NAME,
+    ...settings,
     dataDir,
-    logLevel: settings.TRUNKLINE_LOG_LEVEL,
-    http,
-    callServiceUrl: settings.TRUNKLINE_API_URL ?? `http://${reachableHost(http.host)}:${http.port}`,
-    worker: {
-      health: { host: settings.TRUNKLINE_WORKER_HOST, port: settings.TRUNKLINE_WORKER_PORT },
-      hosts: settings.TRUNKLINE_AGENT_HOSTS,
-      maxCalls: settings.TRUNKLINE_MAX_CALLS,
-    },
+    livekit: livekit(settings.livekit, dataDir, variables),
+    callServiceUrl: settings.callServiceUrl ?? `http://${reachableHost(http.host)}:${http.port}`,
     sip: {
-      host: settings.TRUNKLINE_SIP_HOST,
-      advertisedAddress: settings.TRUNKLINE_SIP_ADVERTISED_ADDRESS,
-      port: settings.TRUNKLINE_SIP_PORT,
-      health: { host: settings.TRUNKLINE_INGRESS_HOST, port: settings.TRUNKLINE_INGRESS_PORT },
-      rtpPorts: settings.TRUNKLINE_SIP_RTP_PORTS,
-      maxCalls: settings.TRUNKLINE_MAX_CALLS,
-      answerTimeoutMs: Math.min(
-        settings.TRUNKLINE_SIP_ANSWER_TIMEOUT_MS,
-        trunk.ringingTimeoutMs ?? Infinity,
-      ),
-      mediaTimeoutMs: settings.TRUNKLINE_SIP_MEDIA_TIMEOUT_MS,
+      ...sip,
+      maxCalls: worker.maxCalls,
+      answerTimeoutMs: Math.min(sip.answerTimeoutMs, trunk.ringingTimeoutMs ?? Infinity),
       trunk,
     },
-    apiKeys: settings.TRUNKLINE_API_KEYS,
-    outbound: {
-      trunkId: settings.TRUNKLINE_OUTBOUND_TRUNK,
-      dialAllow: settings.TRUNKLINE_DIAL_ALLOW,
+    providers: providers(settings.providers),
+    numbering: {
+      country: trunk.country,
+      calledNumberAttribute: trunk.calledNumberAttribute,
+      trunkNumbers: trunk.numbers,
     },
-    databaseUrl: settings.DATABASE_URL,
-    retention: {
-      eventsDays: settings.TRUNKLINE_KEEP_EVENTS_DAYS,
-      transcriptsDays: settings.TRUNKLINE_KEEP_TRANSCRIPTS_DAYS,
-    },
-    endpointAllow: settings.TRUNKLINE_ENDPOINT_ALLOW,
-    providers: providers(settings),
     lines: loaded.lines,
   });
 }
 
-function livekit(settings: Settings, dataDir: string, variables: Env): LiveKitConfig {
-  const { LIVEKIT_URL: url, LIVEKIT_API_KEY: apiKey = 'devkey' } = settings;
-  if (settings.LIVEKIT_API_SECRET !== undefined) {
-    return { url, apiKey, apiSecret: settings.LIVEKIT_API_SECRET };
-  }
+function livekit(
+  { url, apiKey = 'devkey', apiSecret }: Settings['livekit'],
+  dataDir: string,
+  variables: Env,
+): LiveKitConfig {
   try {
-    return { url, apiKey, apiSecret: ensureLocalSecret(dataDir) };
+    return { url, apiKey, apiSecret: apiSecret ?? ensureLocalSecret(dataDir) };
   } catch (error) {
     throw unwritable(error, variables);
   }
 }
 
-function providers(settings: Settings): ProvidersConfig {
-  const rehearsal = { host: '127.0.0.1', port: settings.TRUNKLINE_REHEARSAL_PORT };
-  const emulator = `http://${rehearsal.host}:${rehearsal.port}`;
+function providers({ deepgram, openai, rehearsal }: Settings['providers']): ProvidersConfig {
+  const at = { host: '127.0.0.1', ...rehearsal };
+  const emulator = `http://${at.host}:${at.port}`;
   return {
-    deepgram: provider(
-      settings.DEEPGRAM_API_KEY,
-      settings.DEEPGRAM_BASE_URL ?? 'https://api.deepgram.com',
-      emulator,
-    ),
-    openai: provider(
-      settings.OPENAI_API_KEY,
-      settings.OPENAI_BASE_URL ?? 'https://api.openai.com/v1',
-      `${emulator}/v1`,
-    ),
-    rehearsal,
+    deepgram: provider(deepgram, 'https://api.deepgram.com', emulator),
+    openai: provider(openai, 'https://api.openai.com/v1', `${emulator}/v1`),
+    rehearsal: at,
   };
 }
 
-function provider(apiKey: string | undefined, baseUrl: string, emulator: string): ProviderConfig {
+function provider(
+  { apiKey, baseUrl }: Settings['providers']['openai'],
+  usual: string,
+  emulator: string,
+): ProviderConfig {
   return apiKey === undefined
     ? { apiKey: 'rehearsal', baseUrl: emulator, rehearsed: true }
-    : { apiKey, baseUrl, rehearsed: false };
+    : { apiKey, baseUrl: baseUrl ?? usual, rehearsed: false };
 }

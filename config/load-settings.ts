@@ -1,6 +1,7 @@
 import type { Problem } from './config-error.ts';
 import { type Env, resolveFiles } from './read-env.ts';
-import { settingNames, Settings } from './settings.ts';
+import { arrange, partOf, settingNames, Variables } from './settings.ts';
+import type { Settings } from './settings.ts';
 import { suggest } from './suggest.ts';
 import { zodProblems } from './zod-problems.ts';
 
@@ -10,10 +11,12 @@ export interface LoadedSettings {
   readonly unusable: ReadonlySet<string>;
 }
 
-/** Adds to `problems` what is wrong with the variables; the answer counts only without any. */
+/** Adds to `problems` what is wrong with the variables; defaults stand for what is. */
 export function loadSettings(variables: Env, cwd: string, problems: Problem[]): LoadedSettings {
   const resolved = resolveFiles(variables, settingNames, cwd);
-  problems.push(...resolved.problems);
+  problems.push(
+    ...resolved.problems.map((problem) => ({ ...problem, part: partOf(problem.path) })),
+  );
   const known = [...settingNames, ...settingNames.map((name) => `${name}_FILE`)];
   for (const name of variables.keys()) {
     if (!name.startsWith('TRUNKLINE_') || known.includes(name)) continue;
@@ -28,20 +31,22 @@ export function loadSettings(variables: Env, cwd: string, problems: Problem[]): 
       ...placeOf(variables, 'LIVEKIT_API_SECRET'),
       path: 'LIVEKIT_API_SECRET',
       message,
+      part: 'livekit',
     });
   }
   const given = settingNames.flatMap((name) => {
     const value = resolved.entries.get(name)?.value;
     return value === undefined || value.trim() === '' ? [] : [[name, value] as const];
   });
-  const parsed = Settings.safeParse(Object.fromEntries(given));
-  if (parsed.success) return { settings: parsed.data, unusable: new Set() };
-  problems.push(
-    ...zodProblems(Settings, parsed.error, ([name]) => placeOf(resolved.entries, String(name))),
+  const parsed = Variables.safeParse(Object.fromEntries(given));
+  if (parsed.success) return { settings: arrange(parsed.data), unusable: new Set() };
+  const found = zodProblems(Variables, parsed.error, ([name]) =>
+    placeOf(resolved.entries, String(name)),
   );
-  const unusable = new Set(parsed.error.issues.map(({ path: [name] }) => String(name)));
+  problems.push(...found.map((problem) => ({ ...problem, part: partOf(problem.path) })));
+  const unusable = new Set(found.map(({ path }) => path));
   const usable = Object.fromEntries(given.filter(([name]) => !unusable.has(name)));
-  return { settings: Settings.parse(usable), unusable };
+  return { settings: arrange(Variables.parse(usable)), unusable };
 }
 
 /** Where a variable was set, directly or by its `_FILE`. */

@@ -2,7 +2,8 @@ import { relative } from 'node:path';
 import { unsupported } from './built-in-sip.ts';
 import type { Trunk } from './config.ts';
 import type { Problem } from './config-error.ts';
-import type { LinesFile } from './lines-file.ts';
+import { LinesFile } from './lines-file.ts';
+import type { LoadedLines } from './load-lines.ts';
 import { readText, whyUnreadable } from './read-text.ts';
 import { TrunkFile } from './trunk-file.ts';
 import { trunkProfiles, type TrunkProfile } from './trunk-profiles.ts';
@@ -18,24 +19,19 @@ export interface Credentials {
 }
 
 /**
- * The trunk's file over its profile. Credentials of the environment stand before the file's, so
- * that a password need not sit beside the code.
+ * The trunk's file over its profile; defaults stand for what is unusable in it. Credentials of the
+ * environment stand before the file's, so that a password need not sit beside the code.
  *
  * @param builtInSip the built-in endpoint is to take its calls: what it cannot do is a problem
  */
 export function loadTrunk(
-  section: LinesFile['trunk'],
-  path: string | undefined,
+  { trunk: section = LinesFile.shape.trunk.parse(undefined), trunkFile: path }: LoadedLines,
   credentials: Credentials | undefined,
   cwd: string,
   problems: Problem[],
   builtInSip: boolean,
-): Trunk | undefined {
-  const info =
-    path === undefined
-      ? TrunkFile.parse({ trunk: {} }).trunk
-      : read(path, cwd, problems, builtInSip);
-  if (info === undefined) return undefined;
+): Trunk {
+  const info = path === undefined ? usable({}) : read(path, cwd, problems, builtInSip);
   const profile: TrunkProfile = trunkProfiles[section.profile];
   const { auth_username: username, auth_password: password } = info;
   const calledNumberHeader = section.calledNumberHeader ?? profile.calledNumberHeader;
@@ -79,7 +75,7 @@ function read(
   cwd: string,
   problems: Problem[],
   builtInSip: boolean,
-): TrunkFile['trunk'] | undefined {
+): TrunkFile['trunk'] {
   const file = relative(cwd, path) || path;
   let value: unknown;
   let content: string;
@@ -88,7 +84,7 @@ function read(
   } catch (error) {
     const message = `cannot be read (${whyUnreadable(error)}): trunk.file of lines.yaml should name it.`;
     problems.push({ file, path: '', message });
-    return undefined;
+    return usable({});
   }
   // JSON is YAML, which knows the line of every value; but `lk` takes JSON only.
   const source = parseYaml(content, file);
@@ -100,13 +96,13 @@ function read(
     const [first] = source.problems;
     const message = `is not JSON: ${(error as SyntaxError).message}.`;
     problems.push({ ...(first ?? { file }), path: '', message });
-    return undefined;
+    return usable({});
   }
   const locate = (path: readonly PropertyKey[]) => source.locate(asWritten(path, written));
   const parsed = TrunkFile.safeParse(value);
   if (!parsed.success) {
     problems.push(...zodProblems(TrunkFile, parsed.error, locate));
-    return undefined;
+    return usable(value);
   }
   for (const { path, message } of builtInSip ? unsupported(parsed.data) : []) {
     problems.push({ ...locate(path), path: spell(path), message });
@@ -123,9 +119,21 @@ function read(
   return trunk;
 }
 
+/** Of a file in which something is wrong: the fields that are not. */
+function usable(file: unknown): TrunkFile['trunk'] {
+  const { shape } = TrunkFile.shape.trunk;
+  const fields = Object.entries(keysOf(keysOf(file, same)?.['trunk'], same) ?? {});
+  const right = fields.filter(
+    ([key, value]) => key in shape && shape[key as keyof typeof shape].safeParse(value).success,
+  );
+  return TrunkFile.parse({ trunk: Object.fromEntries(right) }).trunk;
+}
+
+const same = (key: string) => key;
+
 /** Protobuf's JSON has camelCase and snake_case spellings of one key, and `lk` takes both. */
 function snakeCase(value: unknown): unknown {
-  const file = keysOf(value, (key) => key);
+  const file = keysOf(value, same);
   const trunk = keysOf(file?.['trunk'], snake);
   if (!file || !trunk) return value;
   const media = keysOf(trunk['media'], snake);

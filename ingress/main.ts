@@ -14,7 +14,12 @@ import { LastWords } from './sip/signalling/last-words.ts';
 /** Calls that still run this long after SIGTERM are ended by BYE. */
 const DRAIN_LIMIT_MS = 60_000;
 
-const config = loadConfigOrExit({ env: process.env, cwd: process.cwd(), builtInSip: true });
+const config = loadConfigOrExit({
+  env: process.env,
+  cwd: process.cwd(),
+  builtInSip: true,
+  uses: ['livekit', 'agentName', 'dataDir', 'logLevel', 'callServiceUrl', 'worker', 'sip', 'lines'],
+});
 const log = openLog('ingress', config.logLevel);
 const reporter = createReporter({
   url: config.callServiceUrl,

@@ -2,7 +2,11 @@ import { loadConfigOrExit } from '../config/load-config-or-exit.ts';
 import { openLog } from '../config/open-log.ts';
 import { createRehearsal } from './server.ts';
 
-const config = loadConfigOrExit({ env: process.env, cwd: process.cwd() });
+const config = loadConfigOrExit({
+  env: process.env,
+  cwd: process.cwd(),
+  uses: ['providers', 'dataDir', 'logLevel'],
+});
 const log = openLog('rehearsal', config.logLevel);
 const rehearsal = await createRehearsal({
   ...config.providers.rehearsal,

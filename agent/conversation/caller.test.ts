@@ -6,7 +6,7 @@ import { cameByNoTrunk, chooseLine, isResumed, meetingWith } from './caller.ts';
 const line = (name: string, ...numbers: string[]) => ({ name, numbers }) as unknown as Line;
 const config = {
   lines: [line('novofon', '+73433009243'), line('shop', '+15551230000'), line('anything', '*')],
-  sip: { trunk: { country: 'RU', calledNumberAttribute: 'sip.h.called_did' } },
+  numbering: { country: 'RU', calledNumberAttribute: 'sip.h.called_did' },
 } as unknown as Config;
 
 type Met = Parameters<typeof meetingWith>[0];
@@ -23,8 +23,8 @@ test("Novofon's header counts, not the account in the Request-URI", () => {
 });
 
 test('the header that the trunk names counts, and no other', () => {
-  const trunk = { ...config.sip.trunk, calledNumberAttribute: 'sip.h.x-dialled' };
-  const other = { ...config, sip: { ...config.sip, trunk } };
+  const numbering = { ...config.numbering, calledNumberAttribute: 'sip.h.x-dialled' };
+  const other = { ...config, numbering };
   const attributes = { 'sip.h.x-dialled': '+15551230000', 'sip.h.called_did': '73433009243' };
   expect(chooseLine(other, '', attributes)?.name).toBe('shop');
 });

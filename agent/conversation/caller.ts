@@ -65,14 +65,14 @@ export function callStatus(participant: Participant): string | undefined {
 
 /** The line that a call is for: what the dispatch says, else the number that was dialled. */
 export function chooseLine(
-  config: Config,
+  config: Pick<Config, 'lines' | 'numbering'>,
   metadata: string,
   attributes: Readonly<Record<string, string>>,
 ): Line | undefined {
   const dispatch = parseMetadata(metadata);
   const named = config.lines.find(({ name }) => name === dispatch.line);
   if (named) return named;
-  const { calledNumberAttribute, country } = config.sip.trunk;
+  const { calledNumberAttribute, country } = config.numbering;
   const fromHeader = calledNumberAttribute && attributes[calledNumberAttribute];
   const dialled = dispatch.called ?? (fromHeader || (attributes['sip.trunkPhoneNumber'] ?? ''));
   return findLine(config.lines, toE164(dialled, { country }) ?? dialled);

@@ -3,7 +3,7 @@ import type { RemoteParticipant } from '@livekit/rtc-node';
 import type { Logger } from 'pino';
 import type { Reporter } from '../../reporting/reporter.ts';
 import type { Correlation, ReportBody } from '../../calls/reports.ts';
-import type { Config } from '../../config/config.ts';
+import type { AgentConfig } from '../agent-config.ts';
 import { leaveRoom } from '../../livekit/leave-room.ts';
 import { CallRoom } from './call-room.ts';
 import { CallerSilence } from '../audio/caller-silence.ts';
@@ -30,7 +30,7 @@ export interface JobInfo {
 }
 
 export interface JobDependencies {
-  readonly config: Config;
+  readonly config: AgentConfig;
   readonly reporter: Reporter;
   readonly providers: Providers;
   readonly spokenTexts: SpokenTexts;

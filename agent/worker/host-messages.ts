@@ -1,9 +1,9 @@
-import type { Config } from '../../config/config.ts';
+import type { AgentConfig } from '../agent-config.ts';
 import type { JobInfo } from '../conversation/job.ts';
 
 /** Worker to host, over the child process' IPC channel. */
 export type ToHost =
-  | { readonly type: 'init'; readonly config: Config }
+  | { readonly type: 'init'; readonly config: AgentConfig }
   | { readonly type: 'job'; readonly job: JobInfo }
   | { readonly type: 'terminate'; readonly jobId: string }
   /** No more jobs come: it ends with its last call. */

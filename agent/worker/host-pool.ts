@@ -2,7 +2,7 @@ import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import type { Logger } from 'pino';
 import { backoff } from '../../config/backoff.ts';
-import type { Config } from '../../config/config.ts';
+import type { AgentConfig } from '../agent-config.ts';
 import { MEDIA_HEAP_FLAGS } from '../../config/media-heap.ts';
 import { Pulse } from '../../config/pulse.ts';
 import type { FromHost, ToHost } from './host-messages.ts';
@@ -23,7 +23,7 @@ interface Host {
 }
 
 export interface HostPoolOptions {
-  readonly config: Config;
+  readonly config: AgentConfig;
   readonly log: Logger;
   /** Default: 200. */
   readonly callsPerHost?: number;

@@ -11,14 +11,14 @@ import type { Logger } from 'pino';
 import { WebSocket } from 'ws';
 import type { Reporter } from '../../reporting/reporter.ts';
 import { backoff } from '../../config/backoff.ts';
-import type { Config } from '../../config/config.ts';
+import type { AgentConfig } from '../agent-config.ts';
 import { HostPool } from './host-pool.ts';
 import type { HostCounts } from './host-pool.ts';
 import { RunningJobs, reportLost } from './running-jobs.ts';
 import type { RunningJob } from './running-jobs.ts';
 
 export interface WorkerOptions {
-  readonly config: Config;
+  readonly config: AgentConfig;
   readonly reporter: Reporter;
   readonly log: Logger;
   /** Of the agents SDK, shown by LiveKit's tools. */

@@ -1,6 +1,6 @@
 import { request } from 'node:http';
 import { Agent } from 'node:http';
-import type { WorkerConfig } from '../../../config/config.ts';
+import type { Config } from '../../../config/config.ts';
 
 /** A worker on this machine answers within a few; a call is not kept waiting for more, ms. */
 const TIMEOUT_MS = 250;
@@ -12,9 +12,9 @@ const MAX_BODY_BYTES = 4_096;
  */
 export class WorkerCapacity {
   readonly #agent = new Agent({ keepAlive: true });
-  readonly #worker: Pick<WorkerConfig, 'health' | 'maxCalls'>;
+  readonly #worker: Pick<Config['worker'], 'health' | 'maxCalls'>;
 
-  constructor(worker: Pick<WorkerConfig, 'health' | 'maxCalls'>) {
+  constructor(worker: Pick<Config['worker'], 'health' | 'maxCalls'>) {
     this.#worker = worker;
   }
 
