@@ -1,12 +1,6 @@
 import type { Call } from '../calls/call.ts';
 import { callByName, findPlace, roomNamesOf } from './correlate.ts';
-import {
-  callKeys,
-  idKeys,
-  isFounding,
-  lookupKeys,
-  nameKeys,
-} from '../calls/belonging/event-keys.ts';
+import { isFounding, keysOf } from '../calls/belonging/event-keys.ts';
 import type { CallEvent } from '../calls/events.ts';
 import { orderOf } from '../calls/events.ts';
 import { fold } from '../calls/fold.ts';
@@ -21,13 +15,17 @@ import type { UnitOfWork } from './unit-of-work/unit-of-work.ts';
 /** Reads together what recording these events will ask for one by one. */
 export async function readFor(unit: UnitOfWork, events: readonly CallEvent[]): Promise<void> {
   await unit.events.known(events.map(({ id }) => id));
-  await explore(unit, events.flatMap(lookupKeys));
-  await unit.keys.find(events.flatMap(nameKeys));
+  const keys = events.map(keysOf);
+  await explore(
+    unit,
+    keys.flatMap(({ ids }) => ids),
+  );
+  await unit.keys.find(keys.flatMap(({ names }) => names));
   await unit.events.nameOnly(events.flatMap(({ correlation: { roomName } }) => roomName ?? []));
   const foldedAnew = new Set<string>();
-  for (const event of events) {
-    const ids = (await unit.keys.find(idKeys(event))).map(({ callId }) => callId);
-    for (const [id, { call, sealedAt }] of await unit.calls.find(ids)) {
+  for (const [index, event] of events.entries()) {
+    const known = await unit.keys.find(keys[index]?.ids ?? []);
+    for (const [id, { call, sealedAt }] of await unit.calls.find(known.map((one) => one.callId))) {
       if (sealedAt === null && orderOf(event) <= call.foldedTo) foldedAnew.add(id);
     }
   }
@@ -41,7 +39,8 @@ export async function recordEvent(unit: UnitOfWork, event: CallEvent): Promise<R
   if ((await unit.events.known([eventId])).has(eventId)) return { eventId, outcome: 'duplicate' };
 
   const entry = unit.events.add(event, now);
-  const place = await findPlace(unit, event);
+  const keys = keysOf(event);
+  const place = await findPlace(unit, event, keys);
   if (place === 'unassigned') return { eventId, outcome: 'unassigned' };
   if (place !== 'regroup') {
     const recorded = await append(unit, place.callId, entry, now);
@@ -49,7 +48,7 @@ export async function recordEvent(unit: UnitOfWork, event: CallEvent): Promise<R
     if (isFounding(event)) await settleNames(unit, await roomNamesOf(unit, place.callId), now);
     return recorded;
   }
-  const regrouping = await regroup(unit, event);
+  const regrouping = await regroup(unit, keys.ids);
   await settle(unit, regrouping, now);
   await settleNames(unit, regrouping.roomNames, now);
   const { callId, late } = entry;
@@ -104,7 +103,7 @@ async function settle(
       for (const entry of entries) scrub(unit, entry);
     }
     for (const entry of gained) unit.assign(entry, id);
-    for (const { event } of moved ? entries : gained) unit.keys.add(id, callKeys(event));
+    for (const { event } of moved ? entries : gained) unit.keys.add(id, keysOf(event).ofCall);
     const call = recordOf(id, entries, known?.call);
     if (call !== undefined) unit.save(call, now);
   }
@@ -126,7 +125,7 @@ async function settleNames(
   now: string,
 ): Promise<void> {
   for (const entry of await unit.events.nameOnly(roomNames)) {
-    const callId = await callByName(unit, entry.event);
+    const callId = await callByName(unit, entry.event, keysOf(entry.event));
     if (callId === entry.callId) continue;
     const before = entry.callId === undefined ? undefined : await unit.call(entry.callId);
     if (before !== undefined && before.sealedAt !== null) continue;

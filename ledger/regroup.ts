@@ -1,5 +1,4 @@
-import { lookupKeys, nameOf } from '../calls/belonging/event-keys.ts';
-import type { CallEvent } from '../calls/events.ts';
+import { keysOf, nameOf } from '../calls/belonging/event-keys.ts';
 import { partition } from '../calls/belonging/partition.ts';
 import type { Key } from '../calls/belonging/key.ts';
 import type { Entry } from './unit-of-work/events.ts';
@@ -49,7 +48,7 @@ export async function explore(unit: UnitOfWork, start: readonly Key[]): Promise<
     for (const orphan of await unit.events.orphans(frontier)) {
       if (orphans.has(orphan)) continue;
       orphans.add(orphan);
-      next.push(...lookupKeys(orphan.event));
+      next.push(...keysOf(orphan.event).ids);
     }
     frontier = unseen(next, seen);
   }
@@ -57,11 +56,11 @@ export async function explore(unit: UnitOfWork, start: readonly Key[]): Promise<
 }
 
 /**
- * Divides all that is connected with the event into calls anew, and says what is not where it
+ * Divides all that these ids connect into calls anew, and says what is not where it
  * belongs. A sealed record keeps its events, and what would be new to it is late.
  */
-export async function regroup(unit: UnitOfWork, event: CallEvent): Promise<Regrouping> {
-  const { open, sealed, orphans } = await explore(unit, lookupKeys(event));
+export async function regroup(unit: UnitOfWork, ids: readonly Key[]): Promise<Regrouping> {
+  const { open, sealed, orphans } = await explore(unit, ids);
   const items = [
     ...(await unit.events.foundersOf([...sealed])),
     ...(await unit.events.ofCalls([...open])),

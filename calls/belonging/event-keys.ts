@@ -1,59 +1,50 @@
 import type { CallEvent } from '../events.ts';
 import { ERASED } from '../erased.ts';
+import type { Correlation } from '../reports.ts';
 import type { Key } from './key.ts';
 
-/** All that later events may know the call by. */
-export function callKeys(event: CallEvent): readonly Key[] {
-  if (isNameOnly(event)) return [];
-  const { sipCallId } = event.correlation;
+/** What an event is found by, and what it makes known. */
+export interface EventKeys {
+  /** Its leg's: its own ids, and a report's participant, which is the caller. */
+  readonly leg: readonly Key[];
+  /** All that it names which no other can bear. */
+  readonly ids: readonly Key[];
+  /** The room's name, which several rooms may have had. */
+  readonly names: readonly Key[];
+  /** All that later events may know its call by. */
+  readonly ofCall: readonly Key[];
+  /** It says nothing but a room's name. */
+  readonly isNameOnly: boolean;
+}
+
+/**
+ * @example
+ * keysOf(event).ids; // [{ kind: 'sip', key: '…' }, { kind: 'room', key: 'RM_…' }]
+ */
+export function keysOf(event: CallEvent): EventKeys {
+  const { roomName } = event.correlation;
+  const { leg, place } = idsOf(event.correlation);
+  const ids = [...leg, ...place];
+  // What was erased is no name: many calls would have it.
+  const hasName = roomName !== undefined && roomName !== ERASED;
+  const names = hasName ? [{ kind: 'roomName', key: roomName } as const] : [];
+  const isNameOnly = hasName && ids.length === 0;
   // An agent's or an observer's sid names nobody's leg, but its events belong to the same call.
-  return [
-    ...(isLegEvent(event) || sipCallId !== undefined ? legKeys(event) : []),
-    ...placeKeys(event),
-    ...nameKeys(event),
-  ];
+  const namesLeg = isLegEvent(event) || event.correlation.sipCallId !== undefined;
+  const ofCall = isNameOnly ? [] : [...(namesLeg ? leg : []), ...place, ...names];
+  return { leg, ids, names, ofCall, isNameOnly };
 }
 
-/** All that the event may be found by, whether or not it names a call. */
-export function lookupKeys(event: CallEvent): readonly Key[] {
-  return [...callKeys(event), ...legKeys(event)];
+/** What ids there are in it: of a leg, and of where that was. */
+export function idsOf({ sipCallId, participantSid, jobId, roomSid }: Correlation) {
+  return {
+    leg: [...keyOf('sip', sipCallId), ...keyOf('participant', participantSid)],
+    place: [...keyOf('job', jobId), ...keyOf('room', roomSid)],
+  };
 }
 
-/** All that the event names which no other can bear. */
-export function idKeys(event: CallEvent): readonly Key[] {
-  return [...legKeys(event), ...placeKeys(event)];
-}
-
-/** What names the event's leg: its own ids, and a report's participant, which is the caller. */
-export function legKeys({ correlation: { sipCallId, participantSid } }: CallEvent): readonly Key[] {
-  return [
-    ...(sipCallId === undefined ? [] : [{ kind: 'sip', key: sipCallId } as const]),
-    ...(participantSid === undefined
-      ? []
-      : [{ kind: 'participant', key: participantSid } as const]),
-  ];
-}
-
-function placeKeys({ correlation: { jobId, roomSid } }: CallEvent): readonly Key[] {
-  return [
-    ...(jobId === undefined ? [] : [{ kind: 'job', key: jobId } as const]),
-    ...(roomSid === undefined ? [] : [{ kind: 'room', key: roomSid } as const]),
-  ];
-}
-
-/** The room's name, which several rooms may have had. */
-export function nameKeys(event: CallEvent): readonly Key[] {
-  return hasName(event) ? [{ kind: 'roomName', key: event.correlation.roomName ?? '' }] : [];
-}
-
-/** It says nothing but a room's name. */
-export function isNameOnly(event: CallEvent): boolean {
-  return hasName(event) && idKeys(event).length === 0;
-}
-
-/** What was erased is no name: many calls would have it. */
-function hasName({ correlation: { roomName } }: CallEvent): boolean {
-  return roomName !== undefined && roomName !== ERASED;
+function keyOf(kind: Key['kind'], key: string | undefined): Key[] {
+  return key === undefined ? [] : [{ kind, key }];
 }
 
 /** Whether it tells of a leg that it names. */

@@ -1,5 +1,5 @@
 import type { CallEvent } from '../events.ts';
-import { isLegEvent, legKeys, nameOf } from './event-keys.ts';
+import { idsOf, isLegEvent, nameOf } from './event-keys.ts';
 import { CLOCK_SKEW_MS } from '../plausible-time.ts';
 
 /** Events that say that a leg, and so a call, is there. */
@@ -172,7 +172,7 @@ function legsOf<T extends { readonly event: CallEvent }>(
   return legs;
 }
 
-const legNames = (event: CallEvent) => legKeys(event).map(nameOf);
+const legNames = ({ correlation }: CallEvent) => idsOf(correlation).leg.map(nameOf);
 
 /** An ingress invites nobody; livekit-sip says of its participants which way they came. */
 function isDialled(founders: readonly CallEvent[]): boolean {

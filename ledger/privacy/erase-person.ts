@@ -5,8 +5,7 @@ import type { Announcer } from '../announcer.ts';
 import type { Call } from '../../calls/call.ts';
 import { hashNumber } from './erased-numbers.ts';
 import type { NumberRules } from './erased-numbers.ts';
-import { idKeys } from '../../calls/belonging/event-keys.ts';
-import type { CallEvent } from '../../calls/events.ts';
+import { idsOf } from '../../calls/belonging/event-keys.ts';
 import type { Mask } from './redact.ts';
 import { blankOf, isNumber, maskOf, withoutNumbers, withoutPerson } from './redact.ts';
 import type { Correlation } from '../../calls/reports.ts';
@@ -239,7 +238,7 @@ async function isOfErased(db: Db, body: unknown): Promise<boolean> {
   const correlation = ids ?? call;
   if (correlation === undefined) return false;
   const unit = new UnitOfWork(db);
-  const keys = await unit.keys.find(idKeys({ correlation } as CallEvent));
+  const keys = await unit.keys.find(Object.values(idsOf(correlation)).flat());
   const calls = await unit.calls.find(keys.map(({ callId }) => callId));
   return [...calls.values()].some(({ erasedAt }) => erasedAt !== null);
 }

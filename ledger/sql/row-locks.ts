@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Kysely } from 'kysely';
 import { sql } from 'kysely';
-import { lookupKeys, nameKeys, nameOf } from '../../calls/belonging/event-keys.ts';
+import { keysOf, nameOf } from '../../calls/belonging/event-keys.ts';
 import type { CallEvent } from '../../calls/events.ts';
 import { valueLists } from './lists.ts';
 import { explore } from '../regroup.ts';
@@ -59,26 +59,26 @@ export const postgresLocks: WriteLocks = {
   async forEvents(unit, events, more) {
     const tx = unit.db;
     await sql`select pg_advisory_xact_lock_shared(${ERASURE_LOCK})`.execute(tx);
-    const taken = await tryLockKeys(tx, [...events.flatMap(keysOf), ...more]);
+    const taken = await tryLockKeys(tx, [...events.flatMap(namedBy), ...more]);
     const isTaken = (key: Key) => taken.has(numberOf(key));
     const refused = new Set(more.filter((key) => !isTaken(key)).map(numberOf));
-    let free = events.filter((event) => keysOf(event).every(isTaken));
+    let free = events.filter((event) => namedBy(event).every(isTaken));
 
     const first = new UnitOfWork(tx);
-    const found = await connected(first, free.flatMap(keysOf));
+    const found = await connected(first, free.flatMap(namedBy));
     const locked = new Set(await postgresLocks.forFreeCalls(tx, found.callIds));
     const isFree = ({ callIds, keys }: Connected) =>
       callIds.every((id) => locked.has(id)) && !keys.some((key) => refused.has(numberOf(key)));
     if (!isFree(found)) {
       const some: CallEvent[] = [];
       for (const event of free) {
-        if (isFree(await connected(first, keysOf(event)))) some.push(event);
+        if (isFree(await connected(first, namedBy(event)))) some.push(event);
       }
       free = some;
     }
 
     // While we looked, others may have connected more, or moved it.
-    const now = await connected(unit, free.flatMap(keysOf));
+    const now = await connected(unit, free.flatMap(namedBy));
     const missing = now.keys.filter((key) => !isTaken(key));
     if (missing.length > 0 || now.callIds.some((id) => !locked.has(id))) {
       throw new TooFewLocks([...more, ...missing]);
@@ -124,8 +124,9 @@ interface Connected {
   readonly keys: readonly Key[];
 }
 
-function keysOf(event: CallEvent): readonly Key[] {
-  return [...lookupKeys(event), ...nameKeys(event)];
+function namedBy(event: CallEvent): readonly Key[] {
+  const { ids, names } = keysOf(event);
+  return [...ids, ...names];
 }
 
 /** The calls that may change, and the keys of events whose call may become known. */
@@ -136,7 +137,7 @@ async function connected(unit: UnitOfWork, keys: readonly Key[]): Promise<Connec
   const unsealed = [...named].flatMap(([id, { sealedAt }]) => (sealedAt === null ? [id] : []));
   return {
     callIds: [...new Set([...open, ...sealed, ...unsealed])].sort(),
-    keys: [...orphans].flatMap(({ event }) => lookupKeys(event)),
+    keys: [...orphans].flatMap(({ event }) => namedBy(event)),
   };
 }
 

@@ -1,5 +1,5 @@
 import type { Kysely } from 'kysely';
-import { idKeys, isNameOnly, nameOf } from '../../calls/belonging/event-keys.ts';
+import { keysOf, nameOf } from '../../calls/belonging/event-keys.ts';
 import type { CallEvent } from '../../calls/events.ts';
 import { rowLists, sameLength, valueLists } from '../sql/lists.ts';
 import { FOUNDING_TYPES } from '../../calls/belonging/partition.ts';
@@ -224,8 +224,9 @@ export class Events {
   #keep(row: Row): void {
     this.#rows.set(row.event.id, row);
     this.#ofCall.add(row.callId, row);
-    for (const key of idKeys(row.event)) this.#ofKey.add(nameOf(key), row);
-    if (isNameOnly(row.event)) this.#ofName.add(row.event.correlation.roomName, row);
+    const { ids, isNameOnly } = keysOf(row.event);
+    for (const key of ids) this.#ofKey.add(nameOf(key), row);
+    if (isNameOnly) this.#ofName.add(row.event.correlation.roomName, row);
   }
 
   #rowOf({ event }: Entry): Row {
