@@ -1,4 +1,4 @@
-import { isFounding, isLegEvent, nameOf } from '../calls/belonging/event-keys.ts';
+import { nameOf } from '../calls/belonging/event-keys.ts';
 import type { EventKeys } from '../calls/belonging/event-keys.ts';
 import type { Key } from '../calls/belonging/key.ts';
 import type { CallEvent } from '../calls/events.ts';
@@ -29,12 +29,12 @@ export async function findPlace(
   }
   const known = await unit.keys.find(keys.ids);
   const [callId, ...others] = new Set(known.map((key) => key.callId));
-  if (callId === undefined) return isFounding(event) ? 'regroup' : 'unassigned';
+  if (callId === undefined) return keys.isFounding ? 'regroup' : 'unassigned';
   const changes =
     others.length > 0 ||
     !(await isKnownBy(unit, callId, keys.ofCall)) ||
     !(await isAloneInItsRooms(unit, callId)) ||
-    (isFounding(event) && !(await isOfItsOnlyLeg(unit, callId, event)));
+    (keys.isFounding && !(keys.isOfLeg && (await hasOnlyItsLeg(unit, callId, event))));
   return changes ? 'regroup' : { callId };
 }
 
@@ -59,17 +59,13 @@ async function isKnownBy(unit: UnitOfWork, callId: string, keys: readonly Key[])
 }
 
 /**
- * Whether the event tells of the only leg that the call has. A report may have named a leg before
+ * Whether the call's only leg is the event's. A report may have named a leg before
  * anything said that it is there; then it is not known yet whose it is.
  */
-async function isOfItsOnlyLeg(
-  unit: UnitOfWork,
-  callId: string,
-  event: CallEvent,
-): Promise<boolean> {
+async function hasOnlyItsLeg(unit: UnitOfWork, callId: string, event: CallEvent): Promise<boolean> {
   const { sipCallId, participantSid } = event.correlation;
   const [leg, ...others] = (await unit.call(callId))?.call.legs ?? [];
-  if (leg === undefined || others.length > 0 || !isLegEvent(event)) return false;
+  if (leg === undefined || others.length > 0) return false;
   const isSame = sipCallId === undefined || leg.sipCallId === sipCallId;
   const hasStay =
     participantSid === undefined ||

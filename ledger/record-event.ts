@@ -1,6 +1,6 @@
 import type { Call } from '../calls/call.ts';
 import { callByName, findPlace, roomNamesOf } from './correlate.ts';
-import { isFounding, keysOf } from '../calls/belonging/event-keys.ts';
+import { keysOf } from '../calls/belonging/event-keys.ts';
 import type { CallEvent } from '../calls/events.ts';
 import { orderOf } from '../calls/events.ts';
 import { fold } from '../calls/fold.ts';
@@ -45,7 +45,7 @@ export async function recordEvent(unit: UnitOfWork, event: CallEvent): Promise<R
   if (place !== 'regroup') {
     const recorded = await append(unit, place.callId, entry, now);
     // The call may begin earlier than was known.
-    if (isFounding(event)) await settleNames(unit, await roomNamesOf(unit, place.callId), now);
+    if (keys.isFounding) await settleNames(unit, await roomNamesOf(unit, place.callId), now);
     return recorded;
   }
   const regrouping = await regroup(unit, keys.ids);

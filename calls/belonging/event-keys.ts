@@ -5,8 +5,6 @@ import type { Key } from './key.ts';
 
 /** What an event is found by, and what it makes known. */
 export interface EventKeys {
-  /** Its leg's: its own ids, and a report's participant, which is the caller. */
-  readonly leg: readonly Key[];
   /** All that it names which no other can bear. */
   readonly ids: readonly Key[];
   /** The room's name, which several rooms may have had. */
@@ -15,6 +13,10 @@ export interface EventKeys {
   readonly ofCall: readonly Key[];
   /** It says nothing but a room's name. */
   readonly isNameOnly: boolean;
+  /** It tells of a leg that it names. */
+  readonly isOfLeg: boolean;
+  /** A call exists from it on. */
+  readonly isFounding: boolean;
 }
 
 /**
@@ -30,12 +32,14 @@ export function keysOf(event: CallEvent): EventKeys {
   const names = hasName ? [{ kind: 'roomName', key: roomName } as const] : [];
   const isNameOnly = hasName && ids.length === 0;
   // An agent's or an observer's sid names nobody's leg, but its events belong to the same call.
-  const namesLeg = isLegEvent(event) || event.correlation.sipCallId !== undefined;
+  const isOfLeg = isLegEvent(event);
+  const namesLeg = isOfLeg || event.correlation.sipCallId !== undefined;
   const ofCall = isNameOnly ? [] : [...(namesLeg ? leg : []), ...place, ...names];
-  return { leg, ids, names, ofCall, isNameOnly };
+  const isFounding = isOfLeg || event.type === 'call.found' || event.type === 'call.requested';
+  return { ids, names, ofCall, isNameOnly, isOfLeg, isFounding };
 }
 
-/** What ids there are in it: of a leg, and of where that was. */
+/** Of a leg, its own ids and a report's participant, which is the caller; of where that was. */
 export function idsOf({ sipCallId, participantSid, jobId, roomSid }: Correlation) {
   return {
     leg: [...keyOf('sip', sipCallId), ...keyOf('participant', participantSid)],
@@ -62,11 +66,6 @@ export function isLegEvent(event: CallEvent): boolean {
     default:
       return false;
   }
-}
-
-/** Whether a call exists from this event on. */
-export function isFounding(event: CallEvent): boolean {
-  return isLegEvent(event) || event.type === 'call.found' || event.type === 'call.requested';
 }
 
 /** A key as one text, the same for the same key. */
