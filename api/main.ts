@@ -3,7 +3,7 @@ import { setFlagsFromString } from 'node:v8';
 import { openPostgresStore, openSqliteStore } from './store.ts';
 import { loadConfigOrExit } from '../config/load-config-or-exit.ts';
 import { openLog } from '../config/open-log.ts';
-import { createLiveKitRooms } from '../livekit/livekit-rooms.ts';
+import { createLiveKit } from '../livekit/livekit-api.ts';
 import { startDeliverer } from '../webhooks/out/start-deliverer.ts';
 import { repeat } from '../reconciler/repeat.ts';
 import { sealSettled } from '../reconciler/seal.ts';
@@ -60,7 +60,7 @@ const store = await orExit(`the ledger (${databaseUrl ? 'DATABASE_URL' : file})`
 );
 const metrics = createMetrics(store);
 const ledger = meterLedger(store, metrics, log);
-const livekit = createLiveKitRooms(config.livekit);
+const livekit = createLiveKit(config.livekit);
 const watch = watchCalls({
   ledger,
   livekit,
@@ -81,7 +81,7 @@ const apiKeys =
   config.apiKeys.length > 0
     ? config.apiKeys
     : [await orExit(`the API key (${dataDir})`, async () => ensureApiKey(dataDir))];
-const app = await createApp({ config, apiKeys, ledger, metrics, log });
+const app = await createApp({ config, apiKeys, ledger, livekit, metrics, log });
 await app.listen({ ...config.http });
 log.info(config.http, 'call service is listening');
 

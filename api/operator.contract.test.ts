@@ -13,7 +13,7 @@ import type { TestLivekit } from '../test/harness/start-livekit.ts';
 import { startLivekit } from '../test/harness/start-livekit.ts';
 import { KEY, startTestApp } from './fixtures/test-app.ts';
 import type { TestApp } from './fixtures/test-app.ts';
-import { createLiveKitOperator } from './livekit-operator.ts';
+import { createLiveKit } from '../livekit/livekit-api.ts';
 
 const SECRETS = { apiKey: 'APIoperator', apiSecret: randomBytes(32).toString('base64url') };
 const WAIT = { timeout: 30_000, interval: 100 };
@@ -95,8 +95,7 @@ test('an operator hangs up on a caller in a room of livekit-server', async () =>
       endReason: 'operator_hangup',
     });
   }, WAIT);
-  const rooms = createLiveKitOperator({ ...SECRETS, url: livekit.url });
-  expect(await rooms.roomSid('hangup')).toBeUndefined();
+  expect(await createLiveKit({ ...SECRETS, url: livekit.url }).rooms('hangup')).toEqual([]);
   await expect(client.calls.hangup(id)).rejects.toMatchObject({ status: 409 });
 });
 
@@ -112,8 +111,8 @@ test('a call that livekit-server cannot place fails, and leaves no room behind',
   expect(call).toMatchObject({ direction: 'outbound', ...ending });
   const operator = call.timeline.filter(({ source }) => source === 'operator');
   expect(operator.map(({ type }) => type)).toEqual(['call.requested', 'dial.failed']);
-  const rooms = createLiveKitOperator({ ...SECRETS, url: livekit.url });
+  const rooms = createLiveKit({ ...SECRETS, url: livekit.url });
   await vi.waitFor(async () => {
-    expect(await rooms.roomSid(call.room?.name ?? '')).toBeUndefined();
+    expect(await rooms.rooms(call.room?.name ?? '')).toEqual([]);
   }, WAIT);
 });

@@ -3,8 +3,9 @@ import type { CallEvent } from '../calls/events.ts';
 import type { Line } from '../config/config.ts';
 import { startTestApp } from './fixtures/test-app.ts';
 import type { TestApp } from './fixtures/test-app.ts';
-import { LiveKitError } from './livekit-operator.ts';
-import type { LiveKitOperator, Present } from './livekit-operator.ts';
+import { LiveKitError } from '../livekit/livekit-error.ts';
+import type { LiveKitParticipant } from '../livekit/livekit-webhook.ts';
+import type { OperatorLiveKit } from './operator.ts';
 import { SipCallError } from 'livekit-server-sdk';
 
 vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 });
@@ -13,12 +14,11 @@ let app: TestApp;
 afterEach(() => app.close());
 
 /** livekit-server's part; what it really does with a room is in operator.contract.test.ts. */
-function fakeLiveKit(changes: Partial<LiveKitOperator> = {}) {
+function fakeLiveKit(changes: Partial<OperatorLiveKit> = {}) {
   const done: string[] = [];
-  const livekit: LiveKitOperator = {
-    createRoom: async (name) => ({ sid: `RM_${name}` }),
-    roomSid: async (name) => `RM_${name}`,
-    roomName: async (sid) => sid.replace('RM_', ''),
+  const livekit: OperatorLiveKit = {
+    createRoom: async ({ name }) => roomOf(name),
+    rooms: async (name = 'elsewhere') => [roomOf(name)],
     participants: async (room) => [present(room)],
     deleteRoom: async ({ name }, mayGo) => {
       if (!(await livekit.participants(name)).every(mayGo)) return false;
@@ -38,15 +38,16 @@ function fakeLiveKit(changes: Partial<LiveKitOperator> = {}) {
   return { livekit, done };
 }
 
-const present = (name: string, isSip = true): Present => ({
+const roomOf = (name: string, sid = `RM_${name}`) => ({ name, sid });
+
+const present = (name: string, isSip = true): LiveKitParticipant => ({
   sid: `PA_${name}`,
   identity: `sip_${name}`,
-  isSip,
-  sipCallId: isSip ? `SCL_${name}` : undefined,
+  ...(isSip && { kind: 'SIP', attributes: { 'sip.callID': `SCL_${name}` } }),
 });
 
 async function start(
-  livekit: LiveKitOperator,
+  livekit: OperatorLiveKit,
   outbound = { trunkId: 'ST_1' as string | undefined, dialAllow: ['+7495*', 'sip:*@pbx.test'] },
 ): Promise<void> {
   const lines = [
@@ -134,7 +135,7 @@ test('a hang-up that could not be done changes nothing', async () => {
 
 test("a hang-up touches nobody else: a room's new owner, another caller in the room", async () => {
   const { livekit, done } = fakeLiveKit({
-    roomSid: async (name) => (name === 'reused' ? 'RM_new' : `RM_${name}`),
+    rooms: async (name = '') => [roomOf(name, name === 'reused' ? 'RM_new' : undefined)],
     // One is of a call of which nobody has told us yet.
     participants: async () => [present('a'), present('unknown'), present('listener', false)],
   });
@@ -186,7 +187,7 @@ test('the caller is transferred, whoever else is on the telephone or in the room
 
 test('a hang-up finds the room that was made anew, and that of an erased caller', async () => {
   const { livekit, done } = fakeLiveKit({
-    roomSid: async (name) => (name === 'a' ? 'RM_anew' : `RM_${name}`),
+    rooms: async (name = 'b') => [roomOf(name, name === 'a' ? 'RM_anew' : undefined)],
   });
   await start(livekit);
   const id = await caller('a');

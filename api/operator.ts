@@ -8,15 +8,31 @@ import type { Ledger } from '../ledger/ledger.ts';
 import { ERASED } from '../calls/erased.ts';
 import type { Correlation, EndReason } from '../calls/reports.ts';
 import type { Config, Line } from '../config/config.ts';
-import type { RoomRef } from '../livekit/room-removal.ts';
+import type { DialOptions, LiveKit, LiveKitRoom } from '../livekit/livekit-api.ts';
+import { LiveKitError } from '../livekit/livekit-error.ts';
+import type { LiveKitParticipant } from '../livekit/livekit-webhook.ts';
 import { isAllowed } from './destinations.ts';
-import { LiveKitError } from './livekit-operator.ts';
-import type { DialOptions, LiveKitOperator, Present } from './livekit-operator.ts';
 import { ProblemError } from './problems.ts';
+
+/** A room nobody has come into yet is kept this long, s. */
+const EMPTY_TIMEOUT_SECONDS = 120;
+const TRANSFER_RINGING_SECONDS = 30;
+
+export type OperatorLiveKit = Pick<
+  LiveKit,
+  | 'rooms'
+  | 'participants'
+  | 'createRoom'
+  | 'deleteRoom'
+  | 'removeParticipant'
+  | 'dispatch'
+  | 'dial'
+  | 'transfer'
+>;
 
 export interface OperatorOptions {
   readonly ledger: Pick<Ledger, 'record' | 'call' | 'openCalls'>;
-  readonly livekit: LiveKitOperator;
+  readonly livekit: OperatorLiveKit;
   readonly outbound: Config['outbound'];
   readonly lines: readonly Line[];
   readonly agentName: string;
@@ -76,7 +92,7 @@ export class Operator {
     const identity = await this.#identityOf(leg, name);
     await this.#record(call, { type: 'transfer.requested', data: { to, by } }, leg);
     try {
-      await this.#options.livekit.transfer(name, identity, to);
+      await this.#options.livekit.transfer(name, identity, to, TRANSFER_RINGING_SECONDS);
     } catch (error) {
       if (!(error instanceof LiveKitError)) throw error;
       const { sipCode, message: detail } = error;
@@ -107,9 +123,11 @@ export class Operator {
     }
     const requestId = options.requestId ?? randomBytes(16).toString('hex');
     const room = `call-out_${requestId.slice(0, 24)}`;
-    const { sid } = await livekit.createRoom(room).catch((error: unknown) => {
-      throw unavailable(error);
-    });
+    const { sid } = await livekit
+      .createRoom({ name: room, emptyTimeout: EMPTY_TIMEOUT_SECONDS })
+      .catch((error: unknown) => {
+        throw unavailable(error);
+      });
     const correlation: Correlation = { roomSid: sid, roomName: room };
     const [recorded] = await ledger.record([
       {
@@ -166,7 +184,7 @@ export class Operator {
 
   async #dialFailed(
     correlation: Correlation,
-    room: RoomRef,
+    room: LiveKitRoom,
     error: unknown,
     reason?: EndReason,
   ): Promise<void> {
@@ -200,11 +218,12 @@ export class Operator {
     if (room?.name === undefined) throw new ProblemError(409, 'The call is not in a room yet.');
     // The record of an erased caller does not have it any more.
     if (room.name !== ERASED || room.sid === undefined) return room.name;
-    const name = await this.#options.livekit.roomName(room.sid).catch((error: unknown) => {
+    const rooms = await this.#options.livekit.rooms().catch((error: unknown) => {
       throw unavailable(error);
     });
-    if (name === undefined) throw new ProblemError('call-over', 'The room is gone.');
-    return name;
+    const found = rooms.find(({ sid }) => sid === room.sid);
+    if (found === undefined) throw new ProblemError('call-over', 'The room is gone.');
+    return found.name;
   }
 
   async #identityOf(leg: Leg, room: string): Promise<string> {
@@ -213,21 +232,24 @@ export class Operator {
     });
     const found = present.find((person) => isLeg(leg, person));
     if (found === undefined) throw new ProblemError('call-over', 'The caller has gone.');
-    return found.identity;
+    return found.identity ?? '';
   }
 
   /** Hangs up on who is in the call, and on nobody else who is in a room of that name by now. */
   async #clearRoom({ legs, room }: Call, name: string): Promise<void> {
     const { livekit } = this.#options;
-    const isOurs = (person: Present) => legs.some((leg) => isLeg(leg, person));
-    const [sid, people] = await Promise.all([livekit.roomSid(name), livekit.participants(name)]);
+    const isOurs = (person: LiveKitParticipant) => legs.some((leg) => isLeg(leg, person));
+    const [[found], people] = await Promise.all([livekit.rooms(name), livekit.participants(name)]);
     const ours = people.filter(isOurs);
     // Where LiveKit failed, the caller is in another room of the same name.
-    if (sid === undefined || (room?.sid !== sid && ours.length === 0)) return;
+    if (found === undefined || (room?.sid !== found.sid && ours.length === 0)) return;
     // Before the record knows who is called, the room that was made for them tells.
-    const mayGo = (person: Present) => !person.isSip || isOurs(person) || legs.length === 0;
-    if (await livekit.deleteRoom({ name, sid }, mayGo)) return;
-    for (const person of ours) await livekit.removeParticipant(name, person);
+    const mayGo = (person: LiveKitParticipant) =>
+      person.kind !== 'SIP' || isOurs(person) || legs.length === 0;
+    if (await livekit.deleteRoom(found, mayGo)) return;
+    for (const { identity = '', sid = '' } of ours) {
+      await livekit.removeParticipant(name, { identity, sid });
+    }
   }
 
   async #record(call: Call, body: Body, leg: Leg | undefined = call.legs[0]): Promise<void> {
@@ -251,9 +273,9 @@ function liveLeg(call: Call): Leg {
   return leg;
 }
 
-function isLeg({ sipCallId, stays }: Leg, person: Present): boolean {
+function isLeg({ sipCallId, stays }: Leg, person: LiveKitParticipant): boolean {
   if (stays.some(({ participantSid }) => participantSid === person.sid)) return true;
-  return sipCallId !== undefined && sipCallId === person.sipCallId;
+  return sipCallId !== undefined && sipCallId === person.attributes?.['sip.callID'];
 }
 
 function base(id: string) {

@@ -1,9 +1,9 @@
 import { Room } from '@livekit/rtc-node';
-import { AccessToken, RoomAgentDispatch, RoomServiceClient } from 'livekit-server-sdk';
+import { AccessToken, RoomAgentDispatch } from 'livekit-server-sdk';
 import type { Logger } from 'pino';
 import type { LiveKitConfig } from '../config/config.ts';
-import { deleteRoom, isSip } from '../livekit/room-removal.ts';
-import type { Person } from '../livekit/room-removal.ts';
+import { createLiveKit } from '../livekit/livekit-api.ts';
+import type { LiveKitParticipant } from '../livekit/livekit-webhook.ts';
 
 /** A room that nobody joined, or that the caller left, is closed after this, s. */
 const EMPTY_TIMEOUT = 30;
@@ -37,7 +37,7 @@ export async function joinRoom(options: JoinOptions): Promise<Room> {
   const { livekit, agentName, dispatchMetadata: metadata } = options;
   const [token, { sid }] = await Promise.all([
     makeToken(options),
-    roomService(livekit).createRoom({
+    createLiveKit(livekit).createRoom({
       name: options.roomName,
       emptyTimeout: EMPTY_TIMEOUT,
       departureTimeout: DEPARTURE_TIMEOUT,
@@ -66,16 +66,11 @@ export async function endRoom(
 ): Promise<void> {
   const { livekit, roomName, identity, log } = options;
   try {
-    const mayGo = (person: Person) => !isSip(person) || person.identity === identity;
-    await deleteRoom(roomService(livekit), { name: roomName, sid }, mayGo);
+    const mayGo = (one: LiveKitParticipant) => one.kind !== 'SIP' || one.identity === identity;
+    await createLiveKit(livekit).deleteRoom({ name: roomName, sid }, mayGo);
   } catch (error) {
     log.debug({ err: error }, 'room not deleted');
   }
-}
-
-/** The server API is on the same port as signalling. */
-function roomService({ url, apiKey, apiSecret }: LiveKitConfig): RoomServiceClient {
-  return new RoomServiceClient(url.replace(/^ws/, 'http'), apiKey, apiSecret);
 }
 
 async function makeToken(options: JoinOptions): Promise<string> {

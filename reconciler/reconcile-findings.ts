@@ -5,7 +5,7 @@ import type { UnassignedRoom } from '../ledger/ledger.ts';
 import { plausibleTime } from '../calls/plausible-time.ts';
 import type { NumberPlan } from '../livekit/from-livekit.ts';
 import { correlationOf, participantData } from '../livekit/from-livekit.ts';
-import type { LiveKitRoom } from '../livekit/livekit-rooms.ts';
+import type { LiveKitRoom } from '../livekit/livekit-api.ts';
 import type { LiveKitParticipant } from '../livekit/livekit-webhook.ts';
 
 /** A caller who was invited and never came into a room is given up, ms. */

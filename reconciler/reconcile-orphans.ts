@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { LiveKitActions, LiveKitRoom } from '../livekit/livekit-rooms.ts';
+import type { LiveKitActions, LiveKitRoom } from '../livekit/livekit-api.ts';
 import type { LiveKitParticipant } from '../livekit/livekit-webhook.ts';
 import type { RoomState } from './reconcile-findings.ts';
 

@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import type { CallEvent } from '../calls/events.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { NumberPlan } from '../livekit/from-livekit.ts';
-import type { LiveKitRoom, LiveKitRooms } from '../livekit/livekit-rooms.ts';
+import type { LiveKitRoom, LiveKitRooms } from '../livekit/livekit-api.ts';
 import type { RoomState } from './reconcile-findings.ts';
 import {
   agentAlone,

@@ -8,13 +8,15 @@ import type {
   LiveKitActions,
   LiveKitRoom,
   LiveKitRooms,
-} from '../livekit/livekit-rooms.ts';
+} from '../livekit/livekit-api.ts';
 import type { LiveKitParticipant } from '../livekit/livekit-webhook.ts';
 import type { Fallback } from '../config/config.ts';
 import type { RescuePlan } from './rescue-plan.ts';
 
 /** From the dispatch, or from the caller's coming, to the agent in the room: no more than this. */
 const JOIN_MS = 5_000;
+/** How long a person's telephone rings before the caller is told that nobody comes, s. */
+const TRANSFER_RINGING_SECONDS = 25;
 
 export interface RescueDeps {
   readonly ledger: Pick<Ledger, 'record'>;
@@ -158,7 +160,7 @@ async function take(
     case 'agent':
       return livekit.dispatch(room, fallback?.agent ?? '', resuming(call, metadata));
     case 'number':
-      await livekit.transfer(room, identity, fallback?.number ?? '');
+      await livekit.transfer(room, identity, fallback?.number ?? '', TRANSFER_RINGING_SECONDS);
       await recordStep(deps, call, step.caller, `${step.id}:transferred`, {
         type: 'rescue.transferred',
         data: { reason, agents },

@@ -15,7 +15,7 @@ import { callRoom } from '../test/harness/room-caller.ts';
 import type { TestLivekit } from '../test/harness/start-livekit.ts';
 import { startLivekit } from '../test/harness/start-livekit.ts';
 import { PLAN } from '../webhooks/in/fixtures/histories.ts';
-import { createLiveKitRooms } from '../livekit/livekit-rooms.ts';
+import { createLiveKit } from '../livekit/livekit-api.ts';
 import { livekitWebhooks } from '../webhooks/in/receive.ts';
 import { watchCalls } from './watch-calls.ts';
 import type { CallWatch } from './watch-calls.ts';
@@ -40,7 +40,7 @@ beforeAll(async () => {
   service = new RoomServiceClient(livekit.httpUrl, KEY.apiKey, KEY.apiSecret);
   watch = watchCalls({
     ledger,
-    livekit: createLiveKitRooms({ url: livekit.url, ...KEY }),
+    livekit: createLiveKit({ url: livekit.url, ...KEY }),
     plan: PLAN,
     lines: [],
     agentName: 'trunkline',
@@ -134,7 +134,7 @@ test('a caller whose way in forgets that it has answered comes back as answered'
 });
 
 test('what is gone already is as good as removed', async () => {
-  const rooms = createLiveKitRooms({ url: livekit.url, ...KEY });
+  const rooms = createLiveKit({ url: livekit.url, ...KEY });
   expect(await rooms.deleteRoom({ name: 'never-was', sid: 'RM_0' }, () => true)).toBe(true);
   await rooms.removeParticipant('never-was', { identity: 'nobody', sid: 'PA_0' });
   expect(await rooms.participants('never-was')).toEqual([]);

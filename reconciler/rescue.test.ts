@@ -8,7 +8,7 @@ import type { CallEvent } from '../calls/events.ts';
 import type { Store } from '../api/store.ts';
 import { openSqliteStore } from '../api/store.ts';
 import type { Fallback, Line } from '../config/config.ts';
-import type { Dispatch, LiveKitActions, LiveKitRooms } from '../livekit/livekit-rooms.ts';
+import type { Dispatch, LiveKitActions, LiveKitRooms } from '../livekit/livekit-api.ts';
 import type { LiveKitParticipant } from '../livekit/livekit-webhook.ts';
 import { Rescuer } from './rescue.ts';
 

@@ -4,7 +4,7 @@ import type { CallEvent } from '../calls/events.ts';
 import { GREETED } from '../calls/greeted.ts';
 import type { Ledger, Recorded } from '../ledger/ledger.ts';
 import { findLeg, lastStay } from '../calls/legs.ts';
-import type { LiveKitActions, LiveKitRooms } from '../livekit/livekit-rooms.ts';
+import type { LiveKitActions, LiveKitRooms } from '../livekit/livekit-api.ts';
 
 export interface RestoreDeps {
   readonly ledger: Pick<Ledger, 'call'>;

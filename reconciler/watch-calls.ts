@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { Line } from '../config/config.ts';
 import type { NumberPlan } from '../livekit/from-livekit.ts';
-import type { LiveKitActions, LiveKitRooms } from '../livekit/livekit-rooms.ts';
+import type { LiveKitActions, LiveKitRooms } from '../livekit/livekit-api.ts';
 import { OrphanRooms } from './reconcile-orphans.ts';
 import { QuickLook, reconcile } from './reconcile.ts';
 import { repeat } from './repeat.ts';

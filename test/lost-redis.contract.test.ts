@@ -11,7 +11,7 @@ import { findFreePorts } from '../cli/free-ports.ts';
 import { startLivekit } from './harness/start-livekit.ts';
 import { startRedis } from './harness/start-redis.ts';
 import { waitFor } from './harness/wait-for.ts';
-import { createLiveKitRooms } from '../livekit/livekit-rooms.ts';
+import { createLiveKit } from '../livekit/livekit-api.ts';
 import { SipSetupWatch } from '../livekit/sip-setup.ts';
 
 const KEY = { apiKey: 'APIsetup', apiSecret: randomBytes(32).toString('base64url') };
@@ -25,7 +25,7 @@ function watchOf(url: string) {
   });
   const errors: string[] = [];
   const watch = new SipSetupWatch({
-    livekit: createLiveKitRooms({ url, ...KEY }),
+    livekit: createLiveKit({ url, ...KEY }),
     outboundTrunkId: undefined,
     dataDir,
     log: pino({ level: 'error' }, { write: (line) => errors.push(line) }),

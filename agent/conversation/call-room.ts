@@ -1,11 +1,11 @@
 import { DisconnectReason, Room, RoomEvent } from '@livekit/rtc-node';
 import type { RemoteParticipant } from '@livekit/rtc-node';
-import { RoomServiceClient } from 'livekit-server-sdk';
 import type { Logger } from 'pino';
 import { GREETED } from '../../calls/greeted.ts';
 import type { Config } from '../../config/config.ts';
-import { deleteRoom, isSip, removeParticipant } from '../../livekit/room-removal.ts';
-import type { Person } from '../../livekit/room-removal.ts';
+import { createLiveKit } from '../../livekit/livekit-api.ts';
+import type { LiveKit } from '../../livekit/livekit-api.ts';
+import type { LiveKitParticipant } from '../../livekit/livekit-webhook.ts';
 import { callStatus } from './caller.ts';
 import { fromRoomDisconnect } from './ending.ts';
 import type { Ending } from './ending.ts';
@@ -29,7 +29,7 @@ export interface CallRoomOptions {
 export class CallRoom {
   readonly room = new Room();
   readonly #options: CallRoomOptions;
-  readonly #service: RoomServiceClient;
+  readonly #livekit: LiveKit;
   readonly #ourAgents: ReadonlySet<string>;
   #sid: string;
   #hasGreeted = false;
@@ -39,8 +39,7 @@ export class CallRoom {
     this.#options = options;
     this.#sid = options.sid;
     const { livekit, agentName, lines } = options.config;
-    const { url, apiKey, apiSecret } = livekit;
-    this.#service = new RoomServiceClient(url.replace(/^ws/, 'http'), apiKey, apiSecret);
+    this.#livekit = createLiveKit(livekit);
     const fallbacks = lines.flatMap(({ fallback }) => fallback?.agent ?? []);
     this.#ourAgents = new Set([agentName, ...fallbacks]);
   }
@@ -56,7 +55,7 @@ export class CallRoom {
     const names = this.#ourAgents;
     const onOther = () => onLost(REPLACED);
     const hasGreeted = () => this.#hasGreeted;
-    const options = { names, log, hasGreeted, onOther, rooms: this.#service };
+    const options = { names, log, hasGreeted, onOther, rooms: this.#livekit };
     this.#lookForOthers = watchForOtherAgents(room, options, signal);
     await this.#lookForOthers();
     signal.throwIfAborted();
@@ -80,7 +79,7 @@ export class CallRoom {
       const now = this.room.remoteParticipants.get(caller.identity);
       if (!now || !isOnThePhone(now) || callStatus(now) === 'hangup') return;
       const attributes = { ...mark, 'sip.callStatus': 'active' };
-      await this.#service.updateParticipant(this.#options.name, caller.identity, { attributes });
+      await this.#livekit.setAttributes(this.#options.name, caller.identity, attributes);
     } catch (error) {
       // The caller has gone meanwhile, or the next agent will greet them again.
       this.#options.log.debug({ err: error }, 'the caller is not marked as greeted');
@@ -95,15 +94,15 @@ export class CallRoom {
     const { name } = this.#options;
     const sid = caller?.sid ?? '';
     const me = this.room.localParticipant?.identity;
-    const mayGo = (one: Person) => {
-      if (isSip(one)) return one.sid === sid;
+    const mayGo = (one: LiveKitParticipant) => {
+      if (one.kind === 'SIP') return one.sid === sid;
       return one.identity === me || !isOurAgent(one, this.#ourAgents);
     };
     try {
-      if (await deleteRoom(this.#service, { name, sid: this.#sid }, mayGo)) return;
+      if (await this.#livekit.deleteRoom({ name, sid: this.#sid }, mayGo)) return;
       const people = [...this.room.remoteParticipants.values()];
       if (caller === undefined || people.some((one) => isOurAgent(one, this.#ourAgents))) return;
-      await removeParticipant(this.#service, name, { identity: caller.identity, sid });
+      await this.#livekit.removeParticipant(name, { identity: caller.identity, sid });
     } catch (error) {
       // The room closes by itself when the last one leaves.
       this.#options.log.warn({ err: error }, 'the caller cannot be hung up on');
@@ -122,7 +121,7 @@ export class CallRoom {
 
   async #findRoom(): Promise<void> {
     try {
-      const [found] = await this.#service.listRooms([this.#options.name]);
+      const [found] = await this.#livekit.rooms(this.#options.name);
       if (found === undefined || found.sid === this.#sid) return;
       this.#sid = found.sid;
       this.#options.onMoved(found.sid);

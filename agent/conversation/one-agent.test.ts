@@ -30,7 +30,7 @@ function watch(options: { others?: object[]; hasGreeted?: boolean; came?: number
   const look = watchForOtherAgents(
     room as unknown as Room,
     {
-      rooms: { getParticipant },
+      rooms: { participant: getParticipant },
       names: NAMES,
       log: pino({ level: 'silent' }),
       hasGreeted: () => hasGreeted,

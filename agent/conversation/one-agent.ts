@@ -1,7 +1,7 @@
 import { RoomEvent } from '@livekit/rtc-node';
 import type { RemoteParticipant, Room } from '@livekit/rtc-node';
-import type { RoomServiceClient } from 'livekit-server-sdk';
 import type { Logger } from 'pino';
+import type { LiveKit } from '../../livekit/livekit-api.ts';
 import { GREETED } from '../../calls/greeted.ts';
 
 /** LiveKit, asked who came first, was busy or away. */
@@ -13,7 +13,7 @@ const ASK_AGAIN_MS = 1_000;
  * stays, because it knows what was said; of two that have or have not, the one that came first.
  */
 export interface OneAgentOptions {
-  readonly rooms: Pick<RoomServiceClient, 'getParticipant'>;
+  readonly rooms: Pick<LiveKit, 'participant'>;
   /** Our agents' names, and those of the lines' fallbacks; other agents are not in the way. */
   readonly names: ReadonlySet<string>;
   readonly log: Pick<Logger, 'warn'>;
@@ -39,11 +39,11 @@ export function watchForOtherAgents(
     try {
       const { name = '', localParticipant } = room;
       // After a reconnection the room object knows late what has become of us; the server knows.
-      const me = await options.rooms.getParticipant(name, localParticipant?.identity ?? '');
+      const me = await options.rooms.participant(name, localParticipant?.identity ?? '');
       const hasGreeted = options.hasGreeted();
       const isBefore = (other: RemoteParticipant) =>
         GREETED in other.attributes === hasGreeted
-          ? cameBefore(other, Number(me.joinedAtMs), me.sid)
+          ? cameBefore(other, Number(me.joinedAtMs), me.sid ?? '')
           : !hasGreeted;
       if (others.some(isBefore)) options.onOther();
     } catch (error) {
@@ -68,10 +68,10 @@ export function watchForOtherAgents(
 
 /** livekit-server tells by what name an agent was dispatched. */
 export function isOurAgent(
-  { attributes }: { readonly attributes: Readonly<Record<string, string>> },
+  { attributes }: { readonly attributes?: Readonly<Record<string, string>> | undefined },
   names: ReadonlySet<string>,
 ): boolean {
-  return names.has(attributes['lk.agent_name'] ?? '');
+  return names.has(attributes?.['lk.agent_name'] ?? '');
 }
 
 function cameBefore({ info, sid = '' }: RemoteParticipant, since: number, mySid: string): boolean {

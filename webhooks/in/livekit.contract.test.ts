@@ -15,7 +15,7 @@ import { openSqliteStore } from '../../api/store.ts';
 import type { TestLivekit } from '../../test/harness/start-livekit.ts';
 import { startLivekit } from '../../test/harness/start-livekit.ts';
 import { PLAN } from './fixtures/histories.ts';
-import { createLiveKitRooms } from '../../livekit/livekit-rooms.ts';
+import { createLiveKit } from '../../livekit/livekit-api.ts';
 import { livekitWebhooks } from './receive.ts';
 import { reconcile } from '../../reconciler/reconcile.ts';
 
@@ -124,7 +124,7 @@ test('a ledger that heard nothing learns from LiveKit what is there, and what is
   const deaf = await openSqliteStore(join(dir, 'deaf.sqlite'));
   const deps = {
     ledger: deaf,
-    livekit: createLiveKitRooms({ url: livekit.url, ...KEY }),
+    livekit: createLiveKit({ url: livekit.url, ...KEY }),
     plan: PLAN,
     log,
   };
