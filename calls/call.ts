@@ -187,6 +187,9 @@ export interface Ending {
   readonly sipCode?: number;
 }
 
+/**
+ * @example isFinal('ended'); // true
+ */
 export function isFinal(state: CallState): boolean {
   return state === 'ended' || state === 'failed';
 }

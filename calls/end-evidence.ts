@@ -58,6 +58,9 @@ function cause(by: EndedBy, reason: EndReason): Ending {
   return { by, byWeight: WEIGHT.inferred, reason, reasonWeight: WEIGHT.cause };
 }
 
+/**
+ * @example mergeEnding(call.ending, fromLegEnded(data)).reason; // the better founded of the two
+ */
 export function mergeEnding(known: Ending | undefined, found: Ending): Ending {
   if (known === undefined) return found;
   const by = found.byWeight > known.byWeight ? found : known;

@@ -6,6 +6,8 @@ import { newCall, transition } from './transition.ts';
 /**
  * The record that a call's events make. Their order and duplicates (by id) do not matter.
  * Undefined when there are no events.
+ *
+ * @example fold('call_1', [joined, answered, left])?.state; // 'ended'
  */
 export function fold(id: string, events: Iterable<CallEvent>): Call | undefined {
   const distinct = new Map<string, CallEvent>();

@@ -2,7 +2,11 @@ import type { Call, Leg, Stay } from './call.ts';
 import type { SipData } from './events.ts';
 import type { Correlation } from './reports.ts';
 
-/** The leg that an event names, by `sip.callID` or by the participant's sid. */
+/**
+ * The leg that an event names, by `sip.callID` or by the participant's sid.
+ *
+ * @example findLeg(call, { sipCallId: 'SCL_1' })?.answeredAt;
+ */
 export function findLeg(call: Call, correlation: Correlation): Leg | undefined {
   const { sipCallId, participantSid } = correlation;
   return call.legs.find(

@@ -9,6 +9,7 @@ const OLDEST_MS = 30 * 24 * 3_600_000;
  * RFC 3339 at all.
  *
  * @param toldAt when it was told, by our clock: what is told has happened
+ * @example plausibleTime(0, new Date()); // undefined: nobody tells of 1970
  */
 export function plausibleTime(milliseconds: number, toldAt: Date): string | undefined {
   const age = toldAt.getTime() - milliseconds;

@@ -73,6 +73,8 @@ function earlier(a: string | undefined, b: string): string {
 /**
  * Who has not had their last word about a call that is over. An agent that only LiveKit knows of may
  * be cut off from us; so may one that nobody has told of, where somebody was answered.
+ *
+ * @example outstanding(call); // ['agent']: its last report is missing
  */
 export function outstanding(call: Call): readonly Missing[] {
   const { room, agents, legs } = call;

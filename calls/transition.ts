@@ -68,6 +68,8 @@ export function newCall(id: string, first: CallEvent): Call {
  *
  * The state follows from what is known (`state.ts`), so that any event may be missing: a call
  * goes from any state to any later one, and back only when a caller or an agent comes back.
+ *
+ * @example transition(call, left).call.state; // 'ended'
  */
 export function transition(call: Call, event: CallEvent): Transition {
   if (call.sealedAt !== undefined) return { call, ignored: 'sealed' };

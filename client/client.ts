@@ -85,7 +85,13 @@ export interface TrunklineClient {
   };
 }
 
-/** Throws when the URL is none. */
+/**
+ * Throws when the URL is none.
+ *
+ * @example
+ * const client = createClient({ url: 'http://127.0.0.1:8080', apiKey });
+ * for await (const call of client.calls.all({ state: 'ended' })) console.log(call.endReason);
+ */
 export function createClient(options: ClientOptions): TrunklineClient {
   const { get, post, patch, remove, open } = createRequester(options);
   const calls: TrunklineClient['calls'] = {

@@ -25,6 +25,9 @@ export interface StreamOptions extends Omit<z.input<typeof StreamQuery>, 'types'
 /**
  * The events of `GET /v1/events`, each once and in order: a connection that breaks is made anew
  * where it was. Throws what will not be better next time: a wrong key, a wrong filter.
+ *
+ * @example
+ * for await (const { type, callId } of client.events({ types: ['call.*'] })) console.log(type);
  */
 export async function* streamEvents(
   open: Requester['open'],

@@ -147,7 +147,11 @@ export interface AgentProfile {
   };
 }
 
-/** The line a number belongs to: exact E.164 first, then `*`. */
+/**
+ * The line a number belongs to: exact E.164 first, then `*`.
+ *
+ * @example findLine(config.lines, '+73433009243')?.agent.name; // 'restaurantDesk'
+ */
 export function findLine(lines: readonly Line[], number: string): Line | undefined {
   return (
     lines.find((line) => line.numbers.includes(number)) ??

@@ -10,6 +10,9 @@ const E164 = /^\+[1-9]\d{6,14}$/;
 /** Longest text worth reading as a number; a header's value is the caller's to choose. */
 const MAX_LENGTH = 256;
 
+/**
+ * @example isE164('+73433009243'); // true; '73433009243' is not
+ */
 export function isE164(text: string): boolean {
   return E164.test(text);
 }
@@ -20,6 +23,7 @@ export function isE164(text: string): boolean {
  *
  * @param options.country ISO 3166 country whose national format the sender may use
  * @returns undefined for what is not a public number (`1000`, `agent`): callers keep the raw text
+ * @example toE164('8 (343) 300-92-43', { country: 'RU' }); // '+73433009243'
  */
 export function toE164(
   raw: string,

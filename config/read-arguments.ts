@@ -12,6 +12,7 @@ export class UsageError extends Error {}
  *
  * @param positionals how many words may stand beside the options
  * @throws {UsageError}
+ * @example readArguments(['--limit', '5'], { limit: { type: 'string' } }).values.limit; // '5'
  */
 export function readArguments<const T extends Options>(
   args: readonly string[],
@@ -39,7 +40,11 @@ export function readArguments<const T extends Options>(
   }
 }
 
-/** @throws {UsageError} naming the option */
+/**
+ * @throws {UsageError} naming the option
+ *
+ * @example readCount('limit', '5'); // 5
+ */
 export function readCount(option: string, text: string): number {
   if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
   throw new UsageError(`--${option} takes a whole number from 1, not ${JSON.stringify(text)}.`);

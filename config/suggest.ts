@@ -1,6 +1,10 @@
 import { closest, distance } from 'fastest-levenshtein';
 
-/** ` Did you mean "…"?` when one of the known names is near enough to be meant, else nothing. */
+/**
+ * ` Did you mean "…"?` when one of the known names is near enough to be meant, else nothing.
+ *
+ * @example suggest('SIP_PROT', ['SIP_PORT', 'SIP_HOST']); // ' Did you mean "SIP_PORT"?'
+ */
 export function suggest(name: string, known: readonly string[]): string {
   if (known.length === 0) return '';
   const nearest = closest(

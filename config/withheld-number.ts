@@ -18,7 +18,11 @@ const WORDS = new Set([
   'withheld',
 ]);
 
-/** Whether this stands for a number that is not shown: "Restricted", `anonymous.invalid`, zeros. */
+/**
+ * Whether this stands for a number that is not shown: "Restricted", `anonymous.invalid`, zeros.
+ *
+ * @example isWithheld('Restricted'); // true
+ */
 export function isWithheld(number: string): boolean {
   const word = number.toLowerCase().replaceAll(/[^a-z\d]/g, '');
   return WORDS.has(word) || /^\+?0*$/.test(number) || isNowhere(number);

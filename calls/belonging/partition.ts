@@ -44,6 +44,7 @@ interface Group<T> {
  *   at that time: the last that had begun, or the first
  *
  * @param items events that are connected by ids; rooms' names do not count here
+ * @example partition([{ event: joined }, { event: transferLeg }]).calls.length; // 1: both were in one room
  */
 export function partition<T extends { readonly event: CallEvent }>(
   items: readonly T[],
