@@ -1,7 +1,6 @@
 import { voice } from '@livekit/agents';
-import { AudioStream } from '@livekit/rtc-node';
+import { AudioStream, FrameProcessor } from '@livekit/rtc-node';
 import type { AudioFrame, RemoteTrack } from '@livekit/rtc-node';
-import { TransformStream } from 'node:stream/web';
 import { STT_SAMPLE_RATE } from './sample-rates.ts';
 
 /**
@@ -30,13 +29,27 @@ export class CallerAudio extends voice.AudioInput {
       sampleRate: STT_SAMPLE_RATE,
       numChannels: 1,
       frameSizeMs: FRAME_MS,
+      noiseCancellation: new Tap((frame) => this.onFrame(frame)),
     });
-    const tap = new TransformStream<AudioFrame, AudioFrame>({
-      transform: (frame, controller) => {
-        this.onFrame(frame);
-        controller.enqueue(frame);
-      },
-    });
-    this.#input = this.multiStream.addInputStream(stream.pipeThrough(tap));
+    this.#input = this.multiStream.addInputStream(stream);
   }
+}
+
+/** Where frames come from: a stream in between would cost as much as all that listens to it. */
+class Tap extends FrameProcessor<AudioFrame> {
+  readonly #hear: (frame: AudioFrame) => void;
+
+  constructor(hear: (frame: AudioFrame) => void) {
+    super();
+    this.#hear = hear;
+  }
+
+  override process(frame: AudioFrame): AudioFrame {
+    this.#hear(frame);
+    return frame;
+  }
+
+  override isEnabled = () => true;
+  override setEnabled = () => undefined;
+  override close = () => undefined;
 }
