@@ -1,9 +1,9 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { Outbox } from '../webhooks/out/outbox.ts';
-import { PUBLIC_EVENT_TYPES, matchesType } from '../webhooks/out/public-events.ts';
 import { endpointUrlProblem } from '../webhooks/out/endpoint-url.ts';
 import { createReachable } from '../webhooks/out/reachable.ts';
+import { EventPattern } from './events-route.ts';
 import { Problem, ProblemError } from './problems.ts';
 import { listOf } from './views.ts';
 
@@ -14,14 +14,7 @@ const OLD_SECRET_HOURS = { default: 24, max: 7 * 24 };
 
 const time = z.iso.datetime();
 
-const pattern = z
-  .string()
-  .max(64)
-  .refine((text) => PUBLIC_EVENT_TYPES.some((type) => matchesType(type, [text])), {
-    message: 'no event has this type',
-  })
-  .describe('a type, all types below one (`call.*`), or `*`');
-const events = z.array(pattern).min(1).max(MAX_EVENTS);
+const events = z.array(EventPattern).min(1).max(MAX_EVENTS);
 const description = z.string().max(200);
 
 export const NewEndpointBody = z.strictObject({

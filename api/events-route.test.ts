@@ -107,6 +107,15 @@ test('filters by type, call and line', async () => {
   expect(new Set(byCall.data().map(({ callId }) => callId))).toEqual(new Set([night]));
 });
 
+test('a type that no event has is refused, with those that there are', async () => {
+  const app = await start();
+  const response = await app.request('/v1/events?types=call.ended,call.finished');
+  expect(response.status).toBe(400);
+  expect(await response.json()).toMatchObject({
+    errors: [{ message: expect.stringMatching(/"call.finished": there are call.initiated, /) }],
+  });
+});
+
 test('Last-Event-ID goes on where another call service left off, whoever wrote', async () => {
   const first = await start();
   const second = await openSqliteStore(first.databaseFile);

@@ -35,11 +35,21 @@ export const PublicEventView = z
   })
   .meta({ id: 'Event' });
 
+export const EventPattern = z
+  .string()
+  .max(64)
+  .refine((text) => PUBLIC_EVENT_TYPES.some((type) => matchesType(type, [text])), {
+    error: ({ input }) =>
+      `no event has the type ${JSON.stringify(input)}: there are ${PUBLIC_EVENT_TYPES.join(', ')}`,
+  })
+  .describe('a type, all types below one (`call.*`), or `*`');
+
 export const StreamQuery = z.object({
   types: z
     .string()
     .max(500)
     .transform((text) => text.split(','))
+    .pipe(z.array(EventPattern))
     .optional()
     .describe('types between commas: `call.ended`, all below one (`call.*`), or `*`'),
   callId: z.string().max(64).optional(),

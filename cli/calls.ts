@@ -54,7 +54,8 @@ export async function callsCommand(command: CallsCommand): Promise<number> {
       case 'list': {
         const filter = { state: readState(values.state), line: values.line };
         const limit = readCount('limit', values.limit);
-        await list(client(), filter, limit, (call) => write(call, callLine));
+        const found = await list(client(), filter, limit, (call) => write(call, callLine));
+        if (found === 0) say('No such call yet. `npm run call` makes one.');
         return 0;
       }
       case 'show':
@@ -63,13 +64,21 @@ export async function callsCommand(command: CallsCommand): Promise<number> {
         return 0;
       case 'watch': {
         const { types, line } = values;
+        let isBroken = false;
         const events = client().events({
           ...(types !== undefined && { types: types.split(',') }),
           ...(line !== undefined && { line }),
           ...(command.signal && { signal: command.signal }),
-          onReconnect: () => say('the connection broke; trying again'),
+          onReconnect: () => {
+            if (!isBroken) say('the connection broke; trying again');
+            isBroken = true;
+          },
         });
-        for await (const event of events) write(event, eventLine);
+        for await (const event of events) {
+          if (isBroken) say('the connection is back');
+          isBroken = false;
+          write(event, eventLine);
+        }
         return 0;
       }
       default:
@@ -114,13 +123,14 @@ async function list(
   filter: { readonly state: Call['state'] | undefined; readonly line: string | undefined },
   limit: number,
   show: (call: Call) => void,
-): Promise<void> {
+): Promise<number> {
   let left = limit;
   for await (const call of client.calls.all({ ...filter, limit: Math.min(left, 200) })) {
     show(call);
     left -= 1;
-    if (left === 0) return;
+    if (left === 0) break;
   }
+  return limit - left;
 }
 
 function callLine(call: Call): string {
@@ -151,7 +161,12 @@ function clock(time: string): string {
 }
 
 function explain(error: unknown): string {
-  if (error instanceof TrunklineError) return error.message;
+  if (error instanceof TrunklineError) {
+    const details = (error.problem.errors ?? []).map(
+      ({ path, message }) => `  ${path}: ${message}`,
+    );
+    return [error.message, ...details].join('\n');
+  }
   if (!(error instanceof Error)) return String(error);
   return error.message === 'fetch failed' ? 'The call service does not answer.' : error.message;
 }

@@ -14,17 +14,23 @@ import { placeCall } from './place-call.ts';
 
 /* oxlint-disable no-console -- a command that talks to a person */
 
+const USED = ['sip', 'lines', 'callServiceUrl', 'apiKeys', 'dataDir'] as const;
+type LocalConfig = Pick<Config, (typeof USED)[number]>;
+
+// Who reads the output may have read enough, as with `npm run call | head`: then hang up.
+process.stdout.on('error', () => process.emit('SIGINT'));
+
 /** The local stack's, or why there is none, which calls elsewhere do not mind. */
-function localConfig(): Config | ConfigError {
+function localConfig(): LocalConfig | ConfigError {
   try {
-    return loadConfig({ env: process.env, cwd: process.cwd() });
+    return loadConfig({ env: process.env, cwd: process.cwd(), uses: USED });
   } catch (error) {
     if (error instanceof ConfigError) return error;
     throw error;
   }
 }
 
-function apiKeyOf(config: Config): string | undefined {
+function apiKeyOf(config: LocalConfig): string | undefined {
   try {
     return localApiKey(config);
   } catch {
@@ -32,7 +38,7 @@ function apiKeyOf(config: Config): string | undefined {
   }
 }
 
-async function call(options: CallArguments, config: Config | undefined): Promise<boolean> {
+async function call(options: CallArguments, config: LocalConfig | undefined): Promise<boolean> {
   const dataDir = config?.dataDir ?? '.trunkline';
   const voice = new Voice(dataDir);
   const greetings = (config?.lines ?? []).map(({ agent }) => agent.greeting);
@@ -78,8 +84,8 @@ try {
   const config = found instanceof ConfigError ? undefined : found;
   const host = reachableHost(config?.sip.host ?? '127.0.0.1');
   const options = readCallArguments(process.argv.slice(2), `${host}:${config?.sip.port ?? 5060}`);
-  if (options.isLocal && found instanceof ConfigError) console.error(found.message);
   if (options.help) console.log(USAGE);
+  else if (options.isLocal && found instanceof ConfigError) throw found;
   else process.exitCode = (await call(options, config)) ? 0 : 1;
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);

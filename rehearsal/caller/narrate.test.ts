@@ -61,6 +61,10 @@ test('a call that was answered has its figures', () => {
   ]);
 });
 
+test('a caller who said nothing waited for no reply', () => {
+  expect(summarise({ ...RESULT, turns: [] })).not.toContain('voice to voice');
+});
+
 test('a call that reached nobody has none', () => {
   const reason = 'nothing listens at 127.0.0.1:5060';
   const failed = { type: 'failed', at: 0, code: 0, reason } as const;

@@ -55,7 +55,11 @@ export function summarise(result: CallResult): string {
   return [
     ...outcome,
     `answer to speech     ${ms(result.firstAudioMs)}`,
-    `voice to voice       ${ms(median)} median of ${latencies.length} of ${result.turns.length} turns`,
+    ...(result.turns.length === 0
+      ? []
+      : [
+          `voice to voice       ${ms(median)} median of ${latencies.length} of ${result.turns.length} turns`,
+        ]),
     `RTP                  ${result.rtp.sent} sent, ${result.rtp.received} received, ` +
       `${result.rtp.lost} lost, jitter ${result.rtp.jitterMs.toFixed(1)} ms`,
   ].join('\n');
