@@ -1,6 +1,6 @@
-import { join } from 'node:path';
-import { createReporter } from '../reporting/reporter.ts';
+import { openReporter } from '../reporting/reporter.ts';
 import { loadConfigOrExit } from '../config/load-config-or-exit.ts';
+import { onStop } from '../config/on-stop.ts';
 import { openLog } from '../config/open-log.ts';
 import { AGENT_PARTS } from './agent-config.ts';
 import { serveHealth } from './worker/health.ts';
@@ -10,14 +10,7 @@ const cwd = process.cwd();
 
 const config = loadConfigOrExit({ env: process.env, cwd, uses: AGENT_PARTS });
 const log = openLog('agent', config.logLevel);
-const reporter = createReporter({
-  url: config.callServiceUrl,
-  apiKey: config.livekit.apiKey,
-  apiSecret: config.livekit.apiSecret,
-  spoolDir: join(config.dataDir, 'spool'),
-  source: 'worker',
-  log,
-});
+const reporter = openReporter(config, 'worker', log);
 // Callers of the worker before this one wait for help: that cannot wait for the SDK to load.
 reportLost(new RunningJobs(config.dataDir, log).takeLost(), reporter);
 const { version: sdkVersion } = await import('@livekit/agents');
@@ -26,18 +19,11 @@ const worker = new AgentWorker({ config, reporter, log, sdkVersion });
 const health = await serveHealth(worker, config.worker.health);
 worker.start();
 
-let stopping = false;
-/** SIGTERM and Ctrl-C: no new calls, the running ones finish; a second time: at once. */
-function stop(signal: NodeJS.Signals): void {
-  if (stopping) process.exit(1);
-  stopping = true;
+// No new calls, the running ones finish.
+onStop(async (signal) => {
   log.info({ signal, calls: worker.activeJobs }, 'draining');
-  void (async () => {
-    await worker.drain();
-    health.close();
-    await reporter.close();
-    process.exit(0);
-  })();
-}
-process.on('SIGTERM', stop);
-process.on('SIGINT', stop);
+  await worker.drain();
+  health.close();
+  await reporter.close();
+  process.exit(0);
+});

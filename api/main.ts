@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { openPostgresStore, openSqliteStore } from './store.ts';
 import { loadConfigOrExit } from '../config/load-config-or-exit.ts';
+import { onStop } from '../config/on-stop.ts';
 import { openLog } from '../config/open-log.ts';
 import { createLiveKit } from '../livekit/livekit-api.ts';
 import { startDeliverer } from '../webhooks/out/start-deliverer.ts';
@@ -123,24 +124,18 @@ const deliverer = startDeliverer({
   log,
 });
 
-let stopping = false;
-/** SIGTERM and Ctrl-C: what is under way is finished; a second time: at once. */
-function stop(signal: NodeJS.Signals): void {
-  if (stopping) process.exit(1);
-  stopping = true;
+onStop(async (signal) => {
   log.info({ signal }, 'stopping');
   setTimeout(() => process.exit(1), CLOSE_TIMEOUT_MS).unref();
-  void (async () => {
+  try {
     await app.close();
     await Promise.all([watch, deliverer, ...tasks].map((task) => task.close()));
     await ledger.close();
-  })().catch((error: unknown) => {
+  } catch (error) {
     log.error({ err: error }, 'could not stop in order');
     process.exitCode = 1;
-  });
-}
-process.on('SIGTERM', stop);
-process.on('SIGINT', stop);
+  }
+});
 
 /** What a person has to mend is said in a sentence, without a stack. */
 async function orExit<T>(what: string, open: () => Promise<T>): Promise<T> {

@@ -1,8 +1,9 @@
 import { join } from 'node:path';
 import { AudioSource } from '@livekit/rtc-node';
 import { ProcessNotes } from '../reporting/process-notes.ts';
-import { createReporter } from '../reporting/reporter.ts';
+import { openReporter } from '../reporting/reporter.ts';
 import { loadConfigOrExit } from '../config/load-config-or-exit.ts';
+import { onStop } from '../config/on-stop.ts';
 import { openLog } from '../config/open-log.ts';
 import { serveHealth } from './health.ts';
 import { endRoom } from './join-room.ts';
@@ -21,14 +22,7 @@ const config = loadConfigOrExit({
   uses: ['livekit', 'agentName', 'dataDir', 'logLevel', 'callServiceUrl', 'worker', 'sip', 'lines'],
 });
 const log = openLog('ingress', config.logLevel);
-const reporter = createReporter({
-  url: config.callServiceUrl,
-  apiKey: config.livekit.apiKey,
-  apiSecret: config.livekit.apiSecret,
-  spoolDir: join(config.dataDir, 'spool'),
-  source: 'ingress',
-  log,
-});
+const reporter = openReporter(config, 'ingress', log);
 // Loads WebRTC now, which takes half a second, and not while the first caller waits.
 await new AudioSource(8_000, 1).close();
 const endpoint = await SipEndpoint.open({
@@ -43,26 +37,18 @@ const health = await serveHealth(endpoint, config.sip.health);
 log.info({ host: config.sip.host, port: endpoint.port }, 'SIP endpoint is ready');
 
 const hurry = new AbortController();
-let stopping = false;
-
-/** SIGTERM and Ctrl-C: no new calls, the running ones finish; a second time: BYE to all. */
-function stop(reason: NodeJS.Signals | 'renewal'): void {
-  if (stopping) {
-    hurry.abort();
-    return;
-  }
-  stopping = true;
-  log.info({ reason, calls: endpoint.activeCalls.length }, 'draining');
-  void (async () => {
+// No new calls, the running ones finish; a second time: BYE to all.
+const stop = onStop<'renewal'>(
+  async (reason) => {
+    log.info({ reason, calls: endpoint.activeCalls.length }, 'draining');
     await endpoint.drain(DRAIN_LIMIT_MS, hurry.signal);
     await endpoint.close();
     health.close();
     await reporter.close();
     process.exit(0);
-  })();
-}
-process.on('SIGTERM', stop);
-process.on('SIGINT', stop);
+  },
+  () => hurry.abort(),
+);
 renewWhenIdle({
   activeCalls: () => endpoint.activeCalls.length,
   memory: () => process.memoryUsage.rss(),

@@ -1,4 +1,5 @@
 import { loadConfigOrExit } from '../config/load-config-or-exit.ts';
+import { onStop } from '../config/on-stop.ts';
 import { openLog } from '../config/open-log.ts';
 import { createRehearsal } from './server.ts';
 
@@ -15,11 +16,7 @@ const rehearsal = await createRehearsal({
 });
 log.info({ url: rehearsal.url }, 'rehearsal providers listening');
 
-let stopping = false;
-function stop(): void {
-  if (stopping) process.exit(1);
-  stopping = true;
-  void rehearsal.close().then(() => process.exit(0));
-}
-process.on('SIGTERM', stop);
-process.on('SIGINT', stop);
+onStop(async () => {
+  await rehearsal.close();
+  process.exit(0);
+});

@@ -1,7 +1,9 @@
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { ulid } from 'ulid';
 import { signReportToken } from './report-token.ts';
+import type { Config } from '../config/config.ts';
 import { backoff } from '../config/backoff.ts';
 import type { Correlation, Report, ReportBody } from '../calls/reports.ts';
 import { SPOOL_READ_BYTES, openSpool } from './spool.ts';
@@ -45,6 +47,16 @@ export interface Reporter {
   flush(timeoutMs?: number): Promise<void>;
   /** As `flush`, then stops; what is undelivered stays spooled for the next process. */
   close(timeoutMs?: number): Promise<void>;
+}
+
+/** As `createReporter`, of a process with this configuration. */
+export function openReporter(
+  config: Pick<Config, 'callServiceUrl' | 'livekit' | 'dataDir'>,
+  source: Report['source'],
+  log: ReporterOptions['log'],
+): Reporter {
+  const { callServiceUrl: url, livekit, dataDir } = config;
+  return createReporter({ ...livekit, url, spoolDir: join(dataDir, 'spool'), source, log });
 }
 
 /**

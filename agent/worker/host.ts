@@ -8,7 +8,7 @@
 import { dispose } from '@livekit/rtc-node';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
-import { createReporter } from '../../reporting/reporter.ts';
+import { openReporter } from '../../reporting/reporter.ts';
 import type { Line } from '../../config/config.ts';
 import { openLog } from '../../config/open-log.ts';
 import type { FromHost, ToHost } from './host-messages.ts';
@@ -68,14 +68,7 @@ function init({ config }: Extract<ToHost, { type: 'init' }>): typeof deps {
     log,
   );
   for (const line of config.lines) void prepare(line, spokenTexts, log);
-  const reporter = createReporter({
-    url: config.callServiceUrl,
-    apiKey: config.livekit.apiKey,
-    apiSecret: config.livekit.apiSecret,
-    spoolDir: join(config.dataDir, 'spool'),
-    source: 'worker',
-    log,
-  });
+  const reporter = openReporter(config, 'worker', log);
   const runningJobs = new RunningJobs(config.dataDir, log);
   return { config, reporter, providers, spokenTexts, runningJobs, log };
 }
