@@ -14,21 +14,21 @@ import {
   viewCall,
   viewEvent,
   viewTurns,
+  IdParams,
+  ListQuery,
+  viewPage,
 } from './views.ts';
 
 /** Of a call's events in one answer: the longest calls have some hundred. */
 const MAX_EVENTS = 1_000;
 
-const limit = z.coerce.number().int().min(1).max(200).default(50);
 const time = z.iso
   .datetime({ offset: true })
   .transform((text) => new Date(text).toISOString())
   .describe('RFC 3339');
 const number = z.string().min(1).max(64).describe('E.164, `+` as %2B');
 
-export const CallsQuery = z.object({
-  limit,
-  cursor: z.string().max(64).optional().describe('`nextCursor` of the page before'),
+export const CallsQuery = ListQuery.extend({
   state: z.enum(CALL_STATES).optional(),
   line: z.string().max(100).optional(),
   direction: z.enum(['inbound', 'outbound']).optional(),
@@ -45,8 +45,6 @@ export const EventsQuery = z.object({
     .regex(/^\d{1,9}$/)
     .optional(),
 });
-
-const CallParams = z.object({ id: z.string().max(64) });
 
 /** `/v1/calls` and below: reading. */
 export function callsRoutes({ ledger }: { readonly ledger: Ledger }): FastifyPluginAsyncZod {
@@ -84,8 +82,7 @@ export function callsRoutes({ ledger }: { readonly ledger: Ledger }): FastifyPlu
         },
       },
       async ({ query }) => {
-        const { data, nextCursor } = await ledger.calls(query);
-        return { data: data.map(viewCall), nextCursor: nextCursor ?? null };
+        return viewPage(await ledger.calls(query), viewCall);
       },
     );
 
@@ -95,7 +92,7 @@ export function callsRoutes({ ledger }: { readonly ledger: Ledger }): FastifyPlu
         schema: {
           summary: 'A call with its timeline and turns',
           tags: ['calls'],
-          params: CallParams,
+          params: IdParams,
           response: { 200: CallDetailView, '4xx': Problem },
         },
       },
@@ -113,15 +110,14 @@ export function callsRoutes({ ledger }: { readonly ledger: Ledger }): FastifyPlu
         schema: {
           summary: "A call's events, in order of arrival",
           tags: ['calls'],
-          params: CallParams,
+          params: IdParams,
           querystring: EventsQuery,
           response: { 200: listOf(EventView), '4xx': Problem },
         },
       },
       async ({ params, query }) => {
         const call = await find(params.id);
-        const { data, nextCursor } = await ledger.events(call.id, query);
-        return { data: data.map(viewEvent), nextCursor: nextCursor ?? null };
+        return viewPage(await ledger.events(call.id, query), viewEvent);
       },
     );
 
@@ -131,7 +127,7 @@ export function callsRoutes({ ledger }: { readonly ledger: Ledger }): FastifyPlu
         schema: {
           summary: 'What was said',
           tags: ['calls'],
-          params: CallParams,
+          params: IdParams,
           response: { 200: TranscriptView, '4xx': Problem },
         },
       },

@@ -2,7 +2,7 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { Outbox } from '../webhooks/out/outbox.ts';
 import { Problem, ProblemError } from './problems.ts';
-import { listOf } from './views.ts';
+import { IdParams, ListQuery, listOf, viewPage } from './views.ts';
 
 const time = z.iso.datetime();
 const state = z
@@ -31,15 +31,11 @@ const AttemptView = z.object({
 
 const DeliveryDetailView = DeliveryView.extend({ log: z.array(AttemptView) });
 
-const ListQuery = z.object({
-  limit: z.coerce.number().int().min(1).max(200).default(50),
-  cursor: z.string().max(64).optional(),
+const DeliveriesQuery = ListQuery.extend({
   state: state.optional(),
   endpointId: z.string().max(64).optional(),
   callId: z.string().max(64).optional(),
 });
-const Params = z.object({ id: z.string().max(64) });
-
 /** `/v1/deliveries`: what became of the events that endpoints were to be told. */
 export function deliveriesRoutes({ outbox }: { readonly outbox: Outbox }): FastifyPluginAsyncZod {
   const { deliveries } = outbox;
@@ -52,13 +48,12 @@ export function deliveriesRoutes({ outbox }: { readonly outbox: Outbox }): Fasti
         schema: {
           ...schema,
           summary: 'Deliveries, newest first',
-          querystring: ListQuery,
+          querystring: DeliveriesQuery,
           response: { 200: listOf(DeliveryView), '4xx': Problem },
         },
       },
       async ({ query }) => {
-        const { data, nextCursor } = await deliveries.list(query);
-        return { data: [...data], nextCursor: nextCursor ?? null };
+        return viewPage(await deliveries.list(query), (delivery) => delivery);
       },
     );
 
@@ -68,7 +63,7 @@ export function deliveriesRoutes({ outbox }: { readonly outbox: Outbox }): Fasti
         schema: {
           ...schema,
           summary: 'A delivery with every attempt',
-          params: Params,
+          params: IdParams,
           response: { 200: DeliveryDetailView, '4xx': Problem },
         },
       },
@@ -85,7 +80,7 @@ export function deliveriesRoutes({ outbox }: { readonly outbox: Outbox }): Fasti
         schema: {
           ...schema,
           summary: 'Send it again, now',
-          params: Params,
+          params: IdParams,
           response: { 202: z.object({ id: z.string() }), '4xx': Problem },
         },
       },

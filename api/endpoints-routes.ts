@@ -1,11 +1,11 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import type { Outbox } from '../webhooks/out/outbox.ts';
+import type { Endpoint, Outbox } from '../webhooks/out/outbox.ts';
 import { endpointUrlProblem } from '../webhooks/out/endpoint-url.ts';
 import { createReachable } from '../webhooks/out/reachable.ts';
 import { EventPattern } from './events-route.ts';
 import { Problem, ProblemError } from './problems.ts';
-import { listOf } from './views.ts';
+import { IdParams, ListQuery, listOf, viewPage } from './views.ts';
 
 const MAX_EVENTS = 50;
 const HOUR_MS = 3_600_000;
@@ -50,11 +50,7 @@ export const EndpointView = z.object({
   failingSince: time.optional(),
 });
 
-const Params = z.object({ id: z.string().max(64) });
-const ListQuery = z.object({
-  limit: z.coerce.number().int().min(1).max(200).default(50),
-  cursor: z.string().max(64).optional(),
-});
+const viewEndpoint = (endpoint: Endpoint) => ({ ...endpoint, events: [...endpoint.events] });
 
 /** `/v1/endpoints`: who is told of calls by webhook. */
 export function endpointsRoutes(options: {
@@ -100,11 +96,7 @@ export function endpointsRoutes(options: {
         },
       },
       async ({ query }) => {
-        const { data, nextCursor } = await endpoints.list(query);
-        return {
-          data: data.map((endpoint) => ({ ...endpoint, events: [...endpoint.events] })),
-          nextCursor: nextCursor ?? null,
-        };
+        return viewPage(await endpoints.list(query), viewEndpoint);
       },
     );
 
@@ -114,13 +106,13 @@ export function endpointsRoutes(options: {
         schema: {
           ...schema,
           summary: 'An endpoint',
-          params: Params,
+          params: IdParams,
           response: { 200: EndpointView, '4xx': Problem },
         },
       },
       async ({ params }) => {
         const endpoint = there(await endpoints.get(params.id));
-        return { ...endpoint, events: [...endpoint.events] };
+        return viewEndpoint(endpoint);
       },
     );
 
@@ -130,7 +122,7 @@ export function endpointsRoutes(options: {
         schema: {
           ...schema,
           summary: 'Change an endpoint, or enable it again',
-          params: Params,
+          params: IdParams,
           body: ChangeBody,
           response: { 200: EndpointView, '4xx': Problem },
         },
@@ -138,7 +130,7 @@ export function endpointsRoutes(options: {
       async ({ params, body }) => {
         checkUrl(body.url);
         const endpoint = there(await endpoints.change(params.id, body));
-        return { ...endpoint, events: [...endpoint.events] };
+        return viewEndpoint(endpoint);
       },
     );
 
@@ -148,7 +140,7 @@ export function endpointsRoutes(options: {
         schema: {
           ...schema,
           summary: 'Stop sending; what is queued is given up',
-          params: Params,
+          params: IdParams,
           response: { 204: z.null(), '4xx': Problem },
         },
       },
@@ -164,7 +156,7 @@ export function endpointsRoutes(options: {
         schema: {
           ...schema,
           summary: 'Queue an `endpoint.test` event for this endpoint only',
-          params: Params,
+          params: IdParams,
           response: { 202: z.object({ deliveryId: z.string() }), '4xx': Problem },
         },
       },
@@ -182,7 +174,7 @@ export function endpointsRoutes(options: {
         schema: {
           ...schema,
           summary: 'A new secret; the old one signs as well for a day',
-          params: Params,
+          params: IdParams,
           body: RotateBody,
           response: { 200: z.object({ secret, oldValidUntil: time }), '4xx': Problem },
         },

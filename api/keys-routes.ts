@@ -4,7 +4,7 @@ import { SCOPES } from './store-schema.ts';
 import type { ApiKeyStore } from './api-key-store.ts';
 import { newApiKey } from './api-keys.ts';
 import { ProblemError } from './problems.ts';
-import { listOf } from './views.ts';
+import { IdParams, ListQuery, listOf, viewPage } from './views.ts';
 
 const time = z.iso.datetime();
 
@@ -24,13 +24,6 @@ export const KeyView = z.object({
 export const NewKeyView = KeyView.extend({
   key: z.string().describe('the Bearer key; shown this once'),
 });
-
-export const KeysQuery = z.object({
-  limit: z.coerce.number().int().min(1).max(200).default(50),
-  cursor: z.string().max(64).optional(),
-});
-
-const Params = z.object({ id: z.string().max(64) });
 
 /** `/v1/keys`: who may use the API. Keys of the configuration are not among them. */
 export function keysRoutes({ keys }: { readonly keys: ApiKeyStore }): FastifyPluginAsyncZod {
@@ -55,13 +48,12 @@ export function keysRoutes({ keys }: { readonly keys: ApiKeyStore }): FastifyPlu
         schema: {
           tags,
           summary: 'Keys, newest first',
-          querystring: KeysQuery,
+          querystring: ListQuery,
           response: { 200: listOf(KeyView) },
         },
       },
       async ({ query }) => {
-        const { data, nextCursor } = await keys.list(query);
-        return { data: [...data], nextCursor: nextCursor ?? null };
+        return viewPage(await keys.list(query), (key) => key);
       },
     );
 
@@ -71,7 +63,7 @@ export function keysRoutes({ keys }: { readonly keys: ApiKeyStore }): FastifyPlu
         schema: {
           tags,
           summary: 'Withdraw a key; it is refused from now on',
-          params: Params,
+          params: IdParams,
           response: { 204: z.null() },
         },
       },

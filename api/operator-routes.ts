@@ -6,13 +6,11 @@ import { isE164 } from '../config/e164.ts';
 import { isDestination } from './destinations.ts';
 import type { Operator } from './operator.ts';
 import { ProblemError } from './problems.ts';
-import { CallView, viewCall } from './views.ts';
+import { CallView, IdParams, viewCall } from './views.ts';
 
 const DEFAULT_RINGING_SECONDS = 30;
 
 const e164 = z.string().refine(isE164, 'should be a number in E.164: +74951234567');
-const Params = z.object({ id: z.string().max(64) });
-
 export const NewCall = z.strictObject({
   to: e164.describe('E.164'),
   line: z.string().min(1).max(100).describe('whose agent talks'),
@@ -72,7 +70,7 @@ export function operatorRoutes({ ledger, operator }: OperatorRoutesOptions): Fas
 
     app.post(
       '/v1/calls/:id/hangup',
-      { schema: { tags, summary: 'End a call', params: Params, response: { 200: ActionView } } },
+      { schema: { tags, summary: 'End a call', params: IdParams, response: { 200: ActionView } } },
       async ({ params, principal }) => {
         const call = await find(params.id);
         await operator.hangup(call, principal?.id ?? '');
@@ -86,7 +84,7 @@ export function operatorRoutes({ ledger, operator }: OperatorRoutesOptions): Fas
         schema: {
           tags,
           summary: 'Hand the caller over to somebody else; answers when they have taken the call',
-          params: Params,
+          params: IdParams,
           body: TransferBody,
           response: { 200: ActionView },
         },

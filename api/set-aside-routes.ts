@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { Ledger } from '../ledger/ledger.ts';
-import { listOf } from './views.ts';
+import { limit, listOf } from './views.ts';
 
 const time = z.iso.datetime();
 
@@ -16,8 +16,6 @@ const SetAsideView = z.object({
   nextAt: time.describe('when it is tried again'),
 });
 
-const ListQuery = z.object({ limit: z.coerce.number().int().min(1).max(200).default(50) });
-
 /** `/v1/set-aside`: what came and could not be recorded; a database that is well has none. */
 export function setAsideRoutes({
   ledger,
@@ -31,7 +29,7 @@ export function setAsideRoutes({
         schema: {
           tags: ['events'],
           summary: 'Events that could not be recorded, oldest first',
-          querystring: ListQuery,
+          querystring: z.object({ limit }),
           response: { 200: listOf(SetAsideView) },
         },
       },

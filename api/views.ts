@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Call } from '../calls/call.ts';
 import { CALL_STATES, MISSING } from '../calls/call.ts';
-import type { StoredEvent } from '../ledger/ledger.ts';
+import type { Page, StoredEvent } from '../ledger/ledger.ts';
 import { publicCall, publicTurns } from '../webhooks/out/public-call.ts';
 import { EndReason, EndedBy, ModelUsage, Turn } from '../calls/reports.ts';
 import type { Line } from '../config/config.ts';
@@ -100,6 +100,18 @@ export const LineView = z.object({
 /** A list, newest first; `nextCursor` is null on the last page. */
 export const listOf = <T extends z.ZodType>(item: T) =>
   z.object({ data: z.array(item), nextCursor: z.string().nullable() });
+
+export const limit = z.coerce.number().int().min(1).max(200).default(50);
+export const ListQuery = z.object({
+  limit,
+  cursor: z.string().max(64).optional().describe('`nextCursor` of the page before'),
+});
+export const IdParams = z.object({ id: z.string().max(64) });
+
+/** As `listOf` describes it. */
+export function viewPage<T, V>({ data, nextCursor }: Page<T>, view: (item: T) => V) {
+  return { data: data.map(view), nextCursor: nextCursor ?? null };
+}
 
 export function viewCall(call: Call): z.infer<typeof CallView> {
   return publicCall(call);

@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import type { CallsQuery, EventsQuery } from '../api/calls-routes.ts';
 import type { DeliveryView } from '../api/deliveries-routes.ts';
 import type { ChangeBody, EndpointView, NewEndpointBody } from '../api/endpoints-routes.ts';
-import type { KeyView, KeysQuery, NewKey, NewKeyView } from '../api/keys-routes.ts';
+import type { KeyView, NewKey, NewKeyView } from '../api/keys-routes.ts';
 import type { ActionView, NewCall, TransferBody } from '../api/operator-routes.ts';
 import type {
   CallDetailView,
@@ -10,6 +10,7 @@ import type {
   EventView,
   LineView,
   TranscriptView,
+  ListQuery,
 } from '../api/views.ts';
 import { streamEvents } from './event-stream.ts';
 import type { StreamOptions, StreamedEvent } from './event-stream.ts';
@@ -27,7 +28,7 @@ export type Key = z.output<typeof KeyView>;
 type Action = z.output<typeof ActionView>;
 /** Of a list: all that the route takes, nothing of it needed. */
 type Query<T extends z.ZodType> = Partial<z.output<T>>;
-type Paging = Query<typeof KeysQuery>;
+type Paging = Query<typeof ListQuery>;
 
 export interface Page<T> {
   readonly data: readonly T[];
