@@ -123,6 +123,15 @@ describe('a process', () => {
     expect(use({}, 'numbering').numbering.trunkNumbers).toEqual([]);
   });
 
+  test.each(['{"trunk":{"auth_password":"a" s3cret}}', '{"auth_password": s3cret}', 's3cret'])(
+    'is told that this is no JSON, and no more of it: %s',
+    (content) => {
+      write('sip-trunk.json', content);
+      expect(problemsOf()).toEqual([expect.stringMatching(/sip-trunk.json.*: is not JSON: /)]);
+      expect(problemsOf().join()).not.toContain('s3');
+    },
+  );
+
   test('is stopped by the variables of its parts, and by names that nobody knows', () => {
     const env = { TRUNKLINE_SIP_PORT: 'x', TRUNKLINE_AGENT_HOSTS: '0' };
     expect(use(env, 'http').http.port).toBe(8080);

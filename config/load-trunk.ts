@@ -94,7 +94,9 @@ function read(
     value = snakeCase(written);
   } catch (error) {
     const [first] = source.problems;
-    const message = `is not JSON: ${(error as SyntaxError).message}.`;
+    // What stands there may be a secret, and V8 repeats it.
+    const why = (error as SyntaxError).message.replace(/, (?:\.{3})?".*$/s, '');
+    const message = `is not JSON: ${why}.`;
     problems.push({ ...(first ?? { file }), path: '', message });
     return usable({});
   }
