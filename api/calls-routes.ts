@@ -1,6 +1,7 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { CALL_STATES } from '../calls/call.ts';
+import { whyOf } from '../calls/why/why.ts';
 import type { Call, CallTurn } from '../calls/call.ts';
 import { jobOf } from '../calls/events.ts';
 import type { Ledger } from '../ledger/ledger.ts';
@@ -17,6 +18,7 @@ import {
   IdParams,
   ListQuery,
   viewPage,
+  viewWhy,
 } from './views.ts';
 
 /** Of a call's events in one answer: the longest calls have some hundred. */
@@ -100,7 +102,8 @@ export function callsRoutes({ ledger }: { readonly ledger: Ledger }): FastifyPlu
         const call = await find(params.id);
         const events = await ledger.events(call.id, { limit: MAX_EVENTS });
         const timeline = events.data.map(viewEvent).sort((a, b) => (a.at < b.at ? -1 : 1));
-        return { ...viewCall(call), timeline };
+        const known = events.data.map(({ event }) => event);
+        return { ...viewCall(call), why: viewWhy(whyOf(call, known)), timeline };
       },
     );
 

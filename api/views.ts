@@ -4,6 +4,8 @@ import { CALL_STATES, MISSING } from '../calls/call.ts';
 import type { Page, StoredEvent } from '../ledger/ledger.ts';
 import { publicCall, publicTurns } from '../webhooks/out/public-call.ts';
 import { EndReason, EndedBy, ModelUsage, Turn } from '../calls/reports.ts';
+import { LAYERS } from '../calls/why/rule.ts';
+import type { Why } from '../calls/why/rule.ts';
 import type { Line } from '../config/config.ts';
 
 /** RFC 3339 with milliseconds. */
@@ -83,7 +85,24 @@ export const CallView = z.object({
   usage: z.array(ModelUsage),
 });
 
-export const CallDetailView = CallView.extend({ timeline: z.array(EventView) });
+const WhyView = z
+  .object({
+    cause: z.string().describe('a name that keeps its meaning; docs/call-record.md has them'),
+    layer: z.enum(LAYERS),
+    sentence: z.string(),
+    evidence: z.array(z.object({ text: z.string(), eventId: z.string().optional() })),
+    nextSteps: z.array(z.string()),
+  })
+  .meta({ id: 'Why' });
+
+export const CallDetailView = CallView.extend({
+  why: WhyView.optional().describe('why it went as it went; absent while the call goes on'),
+  timeline: z.array(EventView),
+});
+
+export function viewWhy(why: Why | undefined): z.infer<typeof WhyView> | undefined {
+  return why && { ...why, evidence: [...why.evidence], nextSteps: [...why.nextSteps] };
+}
 
 export const TranscriptView = z.object({
   callId: z.string(),

@@ -146,7 +146,11 @@ function callPage(call: CallDetail): string {
     ({ at, source, type, inferred }) =>
       `  ${clock(at)} ${source.padEnd(10)} ${type}${inferred ? ' (inferred)' : ''}`,
   );
-  return [callLine(call), 'Timeline', ...timeline, 'Transcript', ...turns].join('\n');
+  const { why } = call;
+  const evidence = why?.evidence.map(({ text }) => `  ${text}`) ?? [];
+  const steps = why?.nextSteps.map((step) => `  -> ${step}`) ?? [];
+  const head = why === undefined ? [] : [`${why.sentence} (${why.cause})`, ...evidence, ...steps];
+  return [callLine(call), ...head, 'Timeline', ...timeline, 'Transcript', ...turns].join('\n');
 }
 
 function eventLine({ timestamp, type, callId, data }: StreamedEvent): string {
