@@ -36,7 +36,11 @@ describe('silence', () => {
   test.concurrent('the caller says nothing: asked once, then a goodbye', async () => {
     const caller = call({ line: LINES.idle, ...STAY });
     expect(await caller.result).toMatchObject({ endedBy: 'agent' });
-    expect(await caller.record()).toMatchObject({ endedBy: 'agent', endReason: 'idle' });
+    expect(await caller.record()).toMatchObject({
+      endedBy: 'agent',
+      endReason: 'idle',
+      why: { cause: 'idle' },
+    });
     await caller.expectHeard(GREETING, STILL_THERE, GOODBYE);
   });
 

@@ -108,6 +108,7 @@ async function expectToBeReleased(caller: ReturnType<typeof call>, component: st
   await caller.expectHeard(GREETING, REPEAT, REPEAT, TROUBLE);
   const record = await caller.record();
   expect(record).toMatchObject({ endedBy: 'system', endReason: 'provider_failure' });
+  expect(record.why).toMatchObject({ cause: `${component}_failed`, layer: component });
   const error = expect.objectContaining({ component, recoverable: false });
   expect(errorsOf(record)).toContainEqual(error);
 }
@@ -132,5 +133,9 @@ test('the STT refuses: the caller is told, and released', async () => {
   expect(await caller.endsWith(TROUBLE)).toBe(true);
   const record = await caller.record();
   expect(record).toMatchObject({ endedBy: 'system', endReason: 'provider_failure' });
+  expect(record.why).toMatchObject({
+    cause: 'stt_refused',
+    sentence: expect.stringContaining('(401)'),
+  });
   expect(errorsOf(record)).toMatchObject([{ component: 'stt', recoverable: false }]);
 });

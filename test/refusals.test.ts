@@ -34,6 +34,7 @@ test('no agent: the caller hears an apology, and the record says no_agent', asyn
     endedBy: 'system',
     endReason: 'no_agent',
     line: 'main',
+    why: { cause: 'no_worker', layer: 'agent' },
   });
 });
 

@@ -39,6 +39,7 @@ test.each([
     expect(await finalRecord(stackOf(), from, 90_000)).toMatchObject({
       endedBy: 'system',
       endReason: 'service_lost',
+      why: { cause: 'service_lost', layer: 'livekit' },
     });
     await expectNextCallWorks(stackOf(), voiceOf(), `${numbers}8`);
   },

@@ -84,6 +84,7 @@ test('an STT that understands no word: the caller is asked, told, and released',
   await caller.expectHeard(GREETING, REPEAT, REPEAT, TROUBLE);
   const record = await caller.record();
   expect(record).toMatchObject({ endedBy: 'system', endReason: 'provider_failure' });
+  expect(record.why?.cause).toBe('stt_deaf');
   const message = 'the caller spoke and no word was recognised';
   expect(errorsOf(record).at(-1)).toMatchObject({ component: 'session', message });
 });

@@ -1,5 +1,5 @@
 import type { CallEvent } from '../events.ts';
-import { last, says } from './facts.ts';
+import { says } from './facts.ts';
 import type { Rule } from './rule.ts';
 
 type ProviderError = Extract<CallEvent, { type: 'agent.error' }>;
@@ -22,9 +22,10 @@ const DEAF = 'no word was recognised';
 export const provider: Rule = ({ ending }, events) => {
   if (ending?.reason !== 'provider_failure') return undefined;
   const errors = events.filter(({ type }) => type === 'agent.error') as ProviderError[];
-  const told =
-    errors.findLast(({ data }) => data.component !== 'session') ?? last(errors, 'agent.error');
-  const isDeaf = told?.data.message.includes(DEAF) ?? false;
+  const final = errors.at(-1);
+  const isDeaf = final?.data.message.includes(DEAF) ?? false;
+  const ofProvider = errors.findLast(({ data }) => data.component !== 'session');
+  const told = isDeaf ? final : (ofProvider ?? final);
   const component = isDeaf ? 'stt' : (told?.data.component ?? 'session');
   const refused = /\b(401|402|403|429)\b/.exec(told?.data.message ?? '')?.[1];
   const how = isDeaf ? 'deaf' : refused === undefined ? 'failed' : 'refused';

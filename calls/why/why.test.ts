@@ -33,7 +33,12 @@ const failed = worker(1_000, {
 });
 
 test.each<[string, CallEvent[], string, RegExp]>([
-  ['nobody came', told('inbound-no-agent-rings-180s'), 'no_worker', /^No agent came; .* after 181 s/],
+  [
+    'nobody came',
+    told('inbound-no-agent-rings-180s'),
+    'no_worker',
+    /^No agent came; .* after 181 s/,
+  ],
   ['no RTP', told('inbound-caller-vanishes-media-timeout'), 'audio_stopped', /^The caller's audio/],
   ['busy', told('outbound-busy-486'), 'rejected', /^The call was refused/],
   ['no answer', told('outbound-no-answer-ringing-timeout'), 'no_answer', /^Nobody answered/],
