@@ -56,9 +56,9 @@ export function callsRoutes({ ledger }: { readonly ledger: Ledger }): FastifyPlu
     return call;
   }
 
-  /** What an agent told after it had been given up. */
+  /** What was told after the record was sealed. */
   async function lateTurns(call: Call) {
-    if (call.missing?.includes('agent') !== true) return [];
+    if (call.sealedAt === undefined) return [];
     const late: CallTurn[] = [];
     let cursor: string | undefined;
     do {

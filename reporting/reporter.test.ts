@@ -189,6 +189,22 @@ test('a report made right before kill -9 is delivered by the next process', asyn
   expect(await readdir(dir)).toEqual([]);
 });
 
+test('what a process that is gone has left is taken over at once when that is asked for', async () => {
+  const reporter = open();
+  const child = spawn(
+    process.execPath,
+    [join(import.meta.dirname, 'fixtures', 'reporting-process.ts'), dir, 'http://127.0.0.1:9'],
+    { stdio: 'pipe' },
+  );
+  await once(child.stdout, 'data');
+  child.kill('SIGKILL');
+  await once(child, 'exit');
+  reporter.adopt();
+  await reporter.flush(10_000);
+  expect(new Set(receiver.reports.map(({ id }) => id)).size).toBe(500);
+  await reporter.close();
+});
+
 test('a full disk loses no report, whether it was full before or becomes so', async () => {
   const disk = fullDisk();
   receiver.state.status = 503;

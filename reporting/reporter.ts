@@ -43,6 +43,11 @@ export interface Reporter {
    * @param at when it happened; now when left out.
    */
   report(call: Correlation, body: ReportBody, at?: Date): void;
+  /**
+   * Takes over at once what processes that are gone have left: before their end is reported, so that
+   * nobody takes it for the last that was to be heard of them.
+   */
+  adopt(): void;
   /** Waits until everything is delivered, at most `timeoutMs` (2 s). */
   flush(timeoutMs?: number): Promise<void>;
   /** As `flush`, then stops; what is undelivered stays spooled for the next process. */
@@ -205,6 +210,7 @@ export function createReporter(options: ReporterOptions): Reporter {
       keep(line);
       wake?.(undefined);
     },
+    adopt,
     flush,
     async close(timeoutMs) {
       closed ??= (async () => {

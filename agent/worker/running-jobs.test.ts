@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { fullDisk } from '../../test/harness/full-disk.ts';
-import { RunningJobs } from './running-jobs.ts';
+import { RunningJobs, reportLost } from './running-jobs.ts';
 
 const log = pino({ level: 'silent' });
 const JOB = { id: 'AJ_1', workerId: 'AW_1', room: { name: 'call-1', sid: 'RM_1' } };
@@ -75,4 +75,15 @@ test('a data folder that is removed, or is none, stops nobody', () => {
     nowhere.end(JOB.id);
     expect(nowhere.takeLost()).toEqual([]);
   }
+});
+
+test('what a killed process had said is taken over before its end is told', () => {
+  const done: string[] = [];
+  const reporter = {
+    adopt: () => void done.push('adopt'),
+    report: (_call: object, { type }: { readonly type: string }) => void done.push(type),
+  };
+  reportLost([JOB], reporter);
+  reportLost([], reporter);
+  expect(done).toEqual(['adopt', 'agent.ended']);
 });

@@ -42,9 +42,10 @@ export class RunningJobs {
 /** The processes that held these calls died: nobody else can tell why they ended. */
 export function reportLost(
   jobs: readonly RunningJob[],
-  reporter: Pick<Reporter, 'report'>,
+  reporter: Pick<Reporter, 'report' | 'adopt'>,
   detail = 'its process died',
 ): void {
+  if (jobs.length > 0) reporter.adopt();
   for (const job of jobs) {
     reporter.report(
       { jobId: job.id, workerId: job.workerId, roomName: job.room.name, roomSid: job.room.sid },

@@ -89,6 +89,7 @@ function openWorker(dataDir?: string) {
   const reports: (Correlation & ReportBody)[] = [];
   const reporter = {
     report: (call: Correlation, body: ReportBody) => void reports.push({ ...call, ...body }),
+    adopt: () => undefined,
     flush: async () => undefined,
     close: async () => undefined,
   };

@@ -33,6 +33,8 @@ const ANY_PORT_ATTEMPTS = 10;
 /** Of messages that could not be processed: at once, and then one a minute; all are counted. */
 const FAULT_LINES = 10;
 const FAULT_LINES_PER_SECOND = 1 / 60;
+/** RFC 3261 §19.1.2 */
+const DEFAULT_PORT = 5060;
 /** RFC 3261 §11.2; what a trunk's monitoring asks. */
 const CAPABILITIES: Refusal = {
   statusCode: 200,
@@ -97,6 +99,7 @@ export class SipEndpoint {
       advertisedAddress,
       log: options.log,
       receive: (raw: Buffer, flow: Flow) => endpoint.#receive(raw, flow),
+      isListed: (address: string) => endpoint.#gate.isListed(address),
     };
     // A free UDP port need not be free for TCP.
     for (let attempts = port === 0 ? ANY_PORT_ATTEMPTS : 1; !endpoint.#tcp; attempts -= 1) {
@@ -201,8 +204,25 @@ export class SipEndpoint {
         return;
       }
       this.#invite = request;
-      this.#userAgent.receiveRequest(request, flow);
+      this.#userAgent.receiveRequest(request, this.#lasting(request, flow));
     }
+  }
+
+  /** A connection that is gone when its answer comes: that goes where Via says (RFC 3261 §18.2.2). */
+  #lasting({ via }: SipRequest, flow: Flow): Flow {
+    if (flow.protocol !== 'TCP') return flow;
+    return {
+      ...flow,
+      get isOpen() {
+        return flow.isOpen;
+      },
+      send: async (message) => {
+        const { protocol, remoteAddress: address } = flow;
+        const port = via.port ?? DEFAULT_PORT;
+        const way = flow.isOpen ? flow : await this.#reach(protocol, address, port);
+        await way.send(message);
+      },
+    };
   }
 
   /** What becomes of a request of no call: an INVITE may begin one, before anything is kept for it. */
@@ -250,10 +270,16 @@ export class SipEndpoint {
   #answer(message: SipMessage, flow: Flow, refusal: Refusal, bytes?: number): void {
     const { remoteAddress: address, remotePort: port } = flow;
     const { statusCode } = refusal;
-    const reply = statelessReply(message, { address, port }, refusal);
-    if (reply === undefined) return;
-    const sizes = bytes !== undefined && { request: bytes, answer: reply.length };
-    if (sizes && !this.#gate.mayAnswer(address, statusCode, sizes)) {
+    const replies = [refusal, brief(refusal)].flatMap(
+      (one) => statelessReply(message, { address, port }, one) ?? [],
+    );
+    if (replies.length === 0) return;
+    const reply = replies.find(
+      ({ length }) =>
+        bytes === undefined ||
+        this.#gate.mayAnswer(address, statusCode, { request: bytes, answer: length }),
+    );
+    if (reply === undefined) {
       this.metrics.dropped.inc();
       return;
     }
@@ -266,4 +292,13 @@ export class SipEndpoint {
 
 function check(request: SipRequest, bytes: number): Refusal | undefined {
   return bytes > MAX_MESSAGE_BYTES ? { statusCode: 513 } : checkSupport(request);
+}
+
+/**
+ * As short as it still serves: who asks whether we are there, and who is to show a password, which
+ * by MD5 everybody can.
+ */
+function brief({ statusCode, extraHeaders = [] }: Refusal): Refusal {
+  const needed = statusCode === 401 ? extraHeaders.slice(0, 1) : [];
+  return { statusCode, extraHeaders: needed };
 }

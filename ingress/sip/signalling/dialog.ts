@@ -163,7 +163,10 @@ export class Dialog {
     if (!session || this.#state !== 'answered') return;
     const flow = await this.#nextHop(session);
     const body = { contentDisposition: 'render', contentType, content };
-    this.#options.userAgent.within(flow, () => session.info(undefined, { body }));
+    const stop = () => sending?.();
+    const answered = { onAccept: stop, onReject: stop, onRedirect: stop };
+    const info = this.#options.userAgent.within(flow, () => session.info(answered, { body }));
+    const sending = repeatOverUdp(flow, info.message.toString());
   }
 
   #delegate(): SessionDelegate {
@@ -221,7 +224,6 @@ export class Dialog {
     const flow = await this.#nextHop(session);
     // The caller's own BYE may have crossed while the way was looked up.
     if (session.sessionState === SessionState.Terminated) return;
-    let stop: (() => void) | undefined;
     const done = (): void => {
       stop?.();
       this.#over.resolve(undefined);
@@ -229,12 +231,7 @@ export class Dialog {
     const bye = this.#options.userAgent.within(flow, () =>
       session.bye({ onAccept: done, onReject: done, onRedirect: done }),
     );
-    if (flow.protocol === 'UDP') {
-      const text = bye.message.toString();
-      stop = retransmit(() => {
-        flow.send(text).catch(() => stop?.());
-      });
-    }
+    const stop = repeatOverUdp(flow, bye.message.toString());
   }
 
   async #nextHop(session: Session): Promise<Flow> {
@@ -287,6 +284,15 @@ export function rejectReliably(
     else flow.send(response.message).catch(() => stop());
   });
   return response;
+}
+
+/** SIP.js sends a request once: until `stop`, or for as long as RFC 3261 §17.1.2.2 says. */
+function repeatOverUdp(flow: Flow, text: string): (() => void) | undefined {
+  if (flow.protocol !== 'UDP') return undefined;
+  const stop = retransmit(() => {
+    flow.send(text).catch(() => stop());
+  });
+  return stop;
 }
 
 /** SIP.js' INVITE servers have more than their interface shows. */

@@ -15,6 +15,8 @@ const INVITES_PER_SECOND = 20;
 /** Refusals of any kind to one address: this is not to be used to flood a forged one. */
 const REFUSAL_BURST = 200;
 const REFUSALS_PER_SECOND = 20;
+/** What a trunk cannot do without: the answer to its OPTIONS, and the challenge to its INVITE. */
+const NEEDED: readonly number[] = [200, 401];
 /** Wrong passwords from one address, until it is not answered for a while. */
 const WRONG_BURST = 10;
 const WRONG_PER_SECOND = 1 / 30;
@@ -28,8 +30,8 @@ export type Decision = 'pass' | 'drop' | Refusal;
  *
  * Anybody can write another's address on a datagram, so nothing that is counted against an address
  * may be had that way where the trunk has a password: wrong ones count with a nonce that was
- * received there, calls count once the password was right, and challenges are answered without a
- * limit as long as the answer is no longer than the question. What is left to a forger is work for
+ * received there, calls count once the password was right, and OPTIONS and challenges are answered
+ * without a limit as long as the answer is no longer than the question. What is left to a forger is work for
  * this process, and without a password the calls of an address that they know to be listed.
  *
  * @throws when anybody on a network could call: neither loopback, nor digest, nor an allow-list
@@ -57,11 +59,16 @@ export class Gate {
     this.#digest = trunk.auth && new DigestAuthenticator({ ...trunk.auth, realm });
   }
 
+  /** Whether the trunk's list names it; everybody is on a list that is empty. */
+  isListed(address: string): boolean {
+    return this.#addresses.isEmpty || this.#addresses.has(address);
+  }
+
   /** For a request of no call yet: is its sender somebody to talk to at all? */
   screen(message: SipMessage, address: string): Decision {
     const agent = headerValue(message, 'user-agent') ?? headerValue(message, 'server');
     if (isScanner(agent) || !this.#wrong.has(address)) return 'drop';
-    return this.#addresses.isEmpty || this.#addresses.has(address) ? 'pass' : { statusCode: 403 };
+    return this.isListed(address) ? 'pass' : { statusCode: 403 };
   }
 
   /** For an INVITE that begins a call. */
@@ -88,7 +95,7 @@ export class Gate {
     statusCode: number,
     bytes: { readonly request: number; readonly answer: number },
   ): boolean {
-    if (statusCode === 401 && bytes.answer <= bytes.request) return true;
+    if (bytes.answer <= bytes.request && NEEDED.includes(statusCode)) return true;
     return this.#refusals.take(address);
   }
 }

@@ -11,6 +11,8 @@ import type { TransportOptions } from './udp-transport.ts';
 
 const MAX_CONNECTIONS = 256;
 const MAX_CONNECTIONS_PER_ADDRESS = 64;
+/** Of addresses that the trunk's list does not name; the others' places are not for them. */
+const MAX_CONNECTIONS_OF_STRANGERS = 64;
 /** A connection whose message is not whole after that is dropped, however its bytes trickle in, ms. */
 const MESSAGE_MS = 10_000;
 /** A call keeps its connection while nothing is sent on it, ms. */
@@ -59,11 +61,13 @@ export class TcpTransport {
     await closed;
   }
 
-  #isCrowded(address: string | undefined): boolean {
-    if (this.#sockets.size >= MAX_CONNECTIONS) return true;
-    let same = 0;
-    for (const socket of this.#sockets) if (socket.remoteAddress === address) same += 1;
-    return same >= MAX_CONNECTIONS_PER_ADDRESS;
+  #isCrowded(address = ''): boolean {
+    const { isListed = () => true } = this.#options;
+    const others = [...this.#sockets].map(({ remoteAddress = '' }) => remoteAddress);
+    const strangers = others.filter((other) => !isListed(other)).length;
+    if (!isListed(address) && strangers >= MAX_CONNECTIONS_OF_STRANGERS) return true;
+    const same = others.filter((other) => other === address).length;
+    return others.length - strangers >= MAX_CONNECTIONS || same >= MAX_CONNECTIONS_PER_ADDRESS;
   }
 
   #adopt(socket: Socket): Flow {

@@ -13,6 +13,8 @@ export interface TransportOptions {
   /** Address to give out instead of the socket's own, behind a 1:1 NAT. */
   readonly advertisedAddress: string | undefined;
   readonly receive: Receive;
+  /** Whether the trunk's list names the address; left out: all are named. */
+  readonly isListed?: (address: string) => boolean;
   readonly log: Logger;
 }
 
