@@ -157,7 +157,8 @@ async function stream(raw: ServerResponse, after: number, options: Streaming): P
     for (const event of events) {
       if (ended.aborted) break;
       position = event.position;
-      if (await matches(event)) await send(raw, format(event), limits.stallMs);
+      // What was read before a client made us wait may have been erased since.
+      if ((await matches(event)) && (await send(raw, format(event), limits.stallMs))) break;
     }
     if (events.length > 0) continue;
     const beat = AbortSignal.timeout(limits.heartbeatMs);
@@ -170,9 +171,13 @@ async function stream(raw: ServerResponse, after: number, options: Streaming): P
   raw.end();
 }
 
-/** Rejects when the client does not take it in time: what it has not taken is not kept for it. */
-async function send(raw: ServerResponse, text: string, stallMs: number): Promise<void> {
-  if (raw.destroyed || raw.write(text)) return;
+/**
+ * Rejects when the client does not take it in time: what it has not taken is not kept for it.
+ *
+ * @returns whether the client was waited for
+ */
+async function send(raw: ServerResponse, text: string, stallMs: number): Promise<boolean> {
+  if (raw.destroyed || raw.write(text)) return false;
   const stalled = AbortSignal.timeout(stallMs);
   const closed = new AbortController();
   const onClose = () => closed.abort();
@@ -184,6 +189,7 @@ async function send(raw: ServerResponse, text: string, stallMs: number): Promise
   } finally {
     raw.off('close', onClose);
   }
+  return true;
 }
 
 function format({ position, ...event }: PublicEvent): string {

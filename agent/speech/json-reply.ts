@@ -1,5 +1,7 @@
 /** Names that models give to what is to be said, in the order of trust. */
 const SAID = ['reply', 'response', 'answer', 'message', 'text', 'content', 'say', 'speech'];
+/** What is a tool's, and for no ear. */
+const CALLS = ['arguments', 'parameters', 'tool', 'tool_calls', 'function'];
 const SAID_SO_FAR = new RegExp(`"(?:${SAID.join('|')})"\\s*:\\s*"((?:[^"\\\\]|\\\\.)*)`, 'i');
 
 /** Behind the object that begins at `begin`; -1: it has not ended. */
@@ -35,6 +37,7 @@ function textOf(value: unknown): string {
   const fields = new Map(Object.entries(value).map(([key, said]) => [key.toLowerCase(), said]));
   const name = SAID.find((key) => fields.has(key));
   if (name !== undefined) return textOf(fields.get(name));
+  if (CALLS.some((key) => fields.has(key))) return '';
   const texts = [...fields.values()].filter((said) => typeof said === 'string');
   return texts.length === 1 ? (texts[0] as string) : '';
 }

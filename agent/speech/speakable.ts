@@ -14,13 +14,18 @@ const LONGEST_WORD = 300;
 const LONGEST_JSON = 8_000;
 
 /** What these say is not for the caller. */
-const UNSAID = 'think|thinking|reasoning|scratchpad|tool_call|function_call';
+const UNSAID = [
+  'think|thinking|antthinking|thought|thoughts|reasoning|reflection|analysis|scratchpad',
+  'tool_call|tool_code|function_call|function',
+].join('|');
 const UNSAID_BLOCK = new RegExp(
   `<(${UNSAID})\\b[^<>]*>[\\s\\S]*?</\\1\\s*>|<!--[\\s\\S]*?-->`,
   'gi',
 );
 const OPEN_BLOCK = new RegExp(`<(?:${UNSAID})\\b|<!--`, 'i');
-const TAG = /<\/?[a-z][^<>]{0,300}>/gi;
+const TAG = /<\/?[a-z][^<>]{0,300}>|<\|[^<>|]{0,60}\|>/gi;
+/** A tag that is none: <anna@example.com>, <https://example.com>. */
+const IN_BRACKETS = /^<[^\s"'=<>]*(?:@|:\/\/)[^\s"'<>]*>$/;
 /** Tags that part words; others stand within them. */
 const PARTS = /^<\/?(?:audio|br|break|div|h\d|hr|li|p|paragraph|s|sentence|t[dhr])\b/i;
 const ENTITIES: Readonly<Record<string, string>> = {
@@ -30,9 +35,19 @@ const ENTITIES: Readonly<Record<string, string>> = {
   '&quot;': '"',
   '&#39;': "'",
   '&nbsp;': ' ',
+  '&mdash;': '—',
+  '&ndash;': '–',
+  '&hellip;': '…',
+  '&euro;': '€',
+  '&pound;': '£',
+  '&apos;': "'",
 };
-const ENTITY = new RegExp(Object.keys(ENTITIES).join('|'), 'g');
-const ARROW = /\s*(?:[-=]+>|<[-=]+|[\u2190-\u21ff\u27f0-\u27ff\u2900-\u297f])\s*/g;
+const ENTITY = new RegExp(
+  `${Object.keys(ENTITIES).join('|')}|&#(?:\\d{1,6}|x[\\da-f]{1,5});`,
+  'gi',
+);
+const ARROW =
+  /\s*(?:[-=]+>|<[-=]+|[\u2190-\u21ff\u27f0-\u27ff\u2900-\u297f\u2794\u2798-\u27af])\s*/g;
 /** Of tables, and of lists that no markdown knows. */
 const CELLS = /\s*\|(?:[\s|]|:?-{2,}:?)*/g;
 const BULLETS = /[•‣▪▫◦●○■□◆◇★☆✓✔✗✘·]/g;
@@ -84,7 +99,7 @@ function certainUntil(text: string): number {
   const masked = maskJson(text.replace(UNSAID_BLOCK, fill).replace(TAG, fill));
   const begins = [
     { at: masked.search(OPEN_BLOCK), most: Infinity },
-    { at: masked.search(/<(?:[a-z/!][^<>]*)?$/i), most: LONGEST_TAG },
+    { at: masked.search(/<(?:[a-z/!|][^<>]*)?$/i), most: LONGEST_TAG },
     { at: masked.search(/\{(?=\s*(?:"|$))/), most: LONGEST_JSON },
   ];
   const open = begins.filter(({ at, most }) => at >= 0 && text.length - at <= most);
@@ -107,17 +122,25 @@ function maskJson(text: string): string {
 
 function say(text: string, language: string): string {
   const marked = text.replace(UNSAID_BLOCK, '').replace(TAG, (tag) => {
-    if (/@|:\/\//.test(tag)) return tag.slice(1, -1); // <anna@example.com>
+    if (IN_BRACKETS.test(tag)) return tag.slice(1, -1);
     return PARTS.test(tag) ? ' ' : '';
   });
   return sayAddresses(sayObjects(marked), language)
-    .replace(ENTITY, (entity) => ENTITIES[entity] ?? '')
+    .replace(ENTITY, characterOf)
     .replace(ARROW, ', ')
     .replace(CELLS, ', ')
     .replace(EMOTICON, '')
     .replace(BULLETS, '')
     .replace(SOUNDLESS, '')
     .replace(/(?<=\s) +/g, '');
+}
+
+/** Of an entity of HTML. */
+function characterOf(entity: string): string {
+  const [, hex, digits = ''] = /^&#(x?)([\da-f]+);$/i.exec(entity) ?? [];
+  const code = Number.parseInt(digits, hex ? 16 : 10);
+  if (code > 0 && code <= 0x10_ff_ff) return String.fromCodePoint(code);
+  return ENTITIES[entity.toLowerCase()] ?? '';
 }
 
 /** `{"reply": "Hello."}` is "Hello."; other data is left out. */

@@ -9,10 +9,12 @@ import { idsOf } from '../../calls/belonging/event-keys.ts';
 import type { Mask } from './redact.ts';
 import { blankOf, isNumber, maskOf, withoutNumbers, withoutPerson } from './redact.ts';
 import type { Correlation } from '../../calls/reports.ts';
+import { BETWEEN_DIGITS } from './written-numbers.ts';
 import type { WriteLocks } from '../sql/row-locks.ts';
 import type { EventRow, LedgerSchema } from '../sql/schema.ts';
 import { callOf } from '../unit-of-work/call-rows.ts';
 import { eventOf, roomNameOf } from '../unit-of-work/events.ts';
+import { countryOf } from '../../config/e164.ts';
 import { UnitOfWork } from '../unit-of-work/unit-of-work.ts';
 
 type Db = Kysely<LedgerSchema>;
@@ -21,20 +23,9 @@ type Db = Kysely<LedgerSchema>;
 const LOOK_THROUGH = 2_000;
 /** The last digits of a number stand together in all its spellings, but for what separates them. */
 const TAIL_DIGITS = 6;
-const SEPARATORS = [
-  ' ',
-  '-',
-  '.',
-  '(',
-  ')',
-  '/',
-  '\t',
-  '\u00a0',
-  '\u202f',
-  '\u2010',
-  '\u2011',
-  '\u2013',
-];
+/** White space and backslashes stand in JSON as the letters behind these do. */
+const ESCAPED = ['\\t', '\\n', '\\r'];
+const SEPARATORS = [...ESCAPED, ...BETWEEN_DIGITS];
 
 export interface Erasure {
   /** Of the receipt: `era_` + ULID. */
@@ -64,12 +55,13 @@ export async function erasePerson(
     at: new Date().toISOString(),
     numberHash: hashNumber(number, rules),
   };
+  const country = countryOf(number) ?? null;
   // First: what arrives while we look is erased as it is stored.
   await db.transaction().execute(async (tx) => {
     await locks.beforeErasure(tx);
     await tx
       .insertInto('erasures')
-      .values({ ...receipt, counts: '{}' })
+      .values({ ...receipt, country, counts: '{}' })
       .execute();
   });
   const mask = maskOf(number, rules.country);

@@ -38,19 +38,24 @@ export async function eraseArriving(
   const first = events.map(beganAt).sort()[0] ?? '';
   const erasures = await tx
     .selectFrom('erasures')
-    .select(['numberHash', 'at'])
+    .select(['numberHash', 'at', 'country'])
     .where('at', '>', first)
     .execute();
   const erasedAt = new Map<string, string>();
   for (const { numberHash, at } of erasures) {
     if (at > (erasedAt.get(numberHash) ?? '')) erasedAt.set(numberHash, at);
   }
-  const read = (written: string) => readNumber(written, [rules.country]);
+  const countries = [...new Set([rules.country, ...erasures.map(({ country }) => country)])];
 
   return (event) => {
     if (erasedAt.size === 0 && !hasBlanks(event)) return { event, isTheirs: false };
     const isErased = (number: string) =>
       (erasedAt.get(hashNumber(number, rules)) ?? '') > beganAt(event);
+    // In any national form that somebody's number had who was erased.
+    const read = (written: string) => {
+      const numbers = countries.flatMap((one) => readNumber(written, [one ?? undefined]) ?? []);
+      return numbers.find(isErased) ?? numbers[0];
+    };
     const mask = (text: string) =>
       withoutBlanks(
         replaceNumbers(text, read, (number) => (isErased(number) ? ERASED : undefined)),

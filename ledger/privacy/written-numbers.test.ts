@@ -15,6 +15,13 @@ test.each([
   '030 12340',
   '(030) 12340',
   '03012340',
+  '030\u20121234\u20140',
+  '030\u22121234\u20090',
+  '030 12\n340',
+  '030, 123, 40',
+  '0, 3, 0, 1, 2, 3, 4, 0',
+  '030_12340',
+  '030\u00ad12340',
 ])('%s is the number, also within a text', (written) => {
   expect(mask(written)).toBe('erased');
   for (const [before, after] of [

@@ -1,10 +1,19 @@
 import { isE164, toE164 } from '../../config/e164.ts';
 
+/** What stands between the digits of one number: white space, dashes, marks of sentences and lists. */
+export const BETWEEN_DIGITS: readonly string[] = [
+  ...' \t\r\n\u00a0\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u3000'.split(''),
+  ...'().,-/_*\u00ad\u2010\u2011\u2012\u2013\u2014\u2015\u2212'.split(''),
+];
+const BETWEEN = BETWEEN_DIGITS.map(
+  (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`,
+);
 /**
  * A number as people and machines write it, with all the digits that belong to it. What is between
- * them `toE164` leaves out.
+ * them is left out when it is read.
  */
-const WRITTEN = /\+?\(?\d(?:[ \t\u00a0\u202f().\-/\u2010-\u2015]{0,3}\d)*/g;
+const WRITTEN = new RegExp(`\\+?\\(?\\d(?:[${BETWEEN.join('')}]{0,3}\\d)*`, 'g');
+const LEFT_OUT = new RegExp(`[${BETWEEN.join('')}]`, 'g');
 /** More groups of digits than a number is written in are a list of something else. */
 const MAX_GROUPS = 12;
 
@@ -65,9 +74,13 @@ export function readNumber(
   countries: readonly (string | undefined)[],
 ): string | undefined {
   for (const country of countries) {
-    const number = toE164(written, { country });
+    const number = toE164(written, { country }) ?? toE164(digitsOf(written), { country });
     if (number !== undefined) return number;
   }
   // No number plan knows it; then it is one if it is written as machines do.
   return isE164(`+${written}`) ? `+${written}` : undefined;
+}
+
+function digitsOf(written: string): string {
+  return written.replace(LEFT_OUT, '');
 }

@@ -87,6 +87,8 @@ interface ErasureTable {
   at: string;
   /** HMAC-SHA256, hex: the number itself is gone. */
   numberHash: string;
+  /** ISO 3166: the number's own. */
+  country: string | null;
   /** JSON. */
   counts: string;
 }

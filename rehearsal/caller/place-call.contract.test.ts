@@ -122,6 +122,7 @@ test('reports a refusal with its status', async () => {
 
 test('rejects what is no SIP URI', async () => {
   await expect(call({ to: 'sip:' })).rejects.toThrow('not a SIP URI');
+  await expect(call({ from: 'a b' })).rejects.toThrow('not a SIP URI');
 });
 
 async function freePort(): Promise<number> {

@@ -69,6 +69,9 @@ function describeUnreachable(error: NodeJS.ErrnoException, { host, port }: URI):
 /** Sends an INVITE by SIP.js's transaction and dialog layers (RFC 3261). */
 export async function startSipCall(options: SipCallOptions): Promise<SipCall> {
   const target = parseSipUri(options.to);
+  const isUri = options.from.startsWith('sip:');
+  // Before anything is open that would have to be closed.
+  const caller = parseSipUri(isUri ? options.from : `sip:${options.from}@localhost`);
   const loggerFactory = new LoggerFactory();
   loggerFactory.builtinEnabled = false;
   const logger = loggerFactory.getLogger('caller');
@@ -102,14 +105,11 @@ export async function startSipCall(options: SipCallOptions): Promise<SipCall> {
 
   const host = reachableHost(link.local.address);
   const hostPort = `${host}:${link.local.port}`;
-  const user = options.from.startsWith('sip:') ? parseSipUri(options.from).user : options.from;
   const via = options.transport === 'tcp' ? ';transport=tcp' : '';
-  const contact = `sip:${user ?? 'caller'}@${hostPort}${via}`;
-  const from = parseSipUri(
-    options.from.startsWith('sip:')
-      ? options.from
-      : `sip:${options.from}@${options.credentials ? target.host : host}`,
-  );
+  const contact = `sip:${caller.user ?? 'caller'}@${hostPort}${via}`;
+  const from = isUri
+    ? caller
+    : parseSipUri(`sip:${options.from}@${options.credentials ? target.host : host}`);
   const core: UserAgentCore = new UserAgentCore({
     aor: from,
     contact: {

@@ -8,9 +8,10 @@ import { createOutbox } from './0002-outbox.ts';
 import { createKeysAndIdempotency } from './0003-keys-and-idempotency.ts';
 import { createStorage } from './0004-storage.ts';
 import { createSetAside } from './0005-set-aside.ts';
+import { addErasedCountries } from './0006-erased-countries.ts';
 
 /** What a database of this version has been through last. */
-export const LATEST_MIGRATION = '0005-set-aside';
+export const LATEST_MIGRATION = '0006-erased-countries';
 
 /**
  * Brings the schema up to date, under the dialect's lock. Forwards only: a step that was released
@@ -37,7 +38,8 @@ async function migrateWith<Schema>(db: Kysely<Schema>, dialect: Dialect): Promis
     '0002-outbox': { up: (db) => createOutbox(db, dialect) },
     '0003-keys-and-idempotency': { up: createKeysAndIdempotency },
     '0004-storage': { up: createStorage },
-    [LATEST_MIGRATION]: { up: createSetAside },
+    '0005-set-aside': { up: createSetAside },
+    [LATEST_MIGRATION]: { up: addErasedCountries },
   };
   const migrator = new Migrator({ db, provider: { getMigrations: async () => steps } });
   const { error } = await migrator.migrateToLatest();
