@@ -1,3 +1,4 @@
+import { constants } from 'node:os';
 import { ConfigError } from '../config/config-error.ts';
 import { loadConfig } from '../config/load-config.ts';
 import { suggest } from '../config/suggest.ts';
@@ -29,9 +30,6 @@ const USAGE = `trunkline <command>
 
 "trunkline <command> --help" says more of calls and db. Settings: docs/configuration.md.`;
 
-// A terminal that is gone, or a full disk behind it, is no reason to stop.
-for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
-
 const say = (line: string) => process.stderr.write(`${line}\n`);
 const print = (line: string) => process.stdout.write(`${line}\n`);
 
@@ -39,6 +37,16 @@ const [command, ...args] = process.argv.slice(2);
 const settings = { env: process.env, cwd: process.cwd() };
 const COMMANDS = ['start', 'calls', 'env', 'key', 'db'];
 const HELP = { help: { type: 'boolean', short: 'h', default: false } } as const;
+
+process.stderr.on('error', () => {});
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  // A terminal that is gone, or a full disk behind it, is no reason to stop what takes calls.
+  if (command === 'start') return;
+  // Who reads the output may have read enough, as with `| head`.
+  if (error.code === 'EPIPE') process.exit(128 + constants.signals.SIGPIPE);
+  say(`The output cannot be written: ${error.message}.`);
+  process.exit(1);
+});
 
 /** The exit code; undefined while it goes on. */
 async function run(): Promise<number | undefined> {
