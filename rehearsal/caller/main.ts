@@ -89,5 +89,5 @@ try {
   else process.exitCode = (await call(options, config)) ? 0 : 1;
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);
-  process.exitCode = 2;
+  process.exitCode = error instanceof ConfigError ? 1 : 2;
 }
