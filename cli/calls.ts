@@ -73,12 +73,12 @@ export async function callsCommand(command: CallsCommand): Promise<number> {
             if (!isBroken) say('the connection broke; trying again');
             isBroken = true;
           },
+          onConnect: () => {
+            if (isBroken) say('the connection is back');
+            isBroken = false;
+          },
         });
-        for await (const event of events) {
-          if (isBroken) say('the connection is back');
-          isBroken = false;
-          write(event, eventLine);
-        }
+        for await (const event of events) write(event, eventLine);
         return 0;
       }
       default:

@@ -1,7 +1,7 @@
-import { createServer } from 'node:net';
+import { once } from 'node:events';
+import { connect, createServer } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
-import { connect } from 'node:net';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
 import { KEY, startTestApp } from '../api/fixtures/test-app.ts';
 import type { TestApp } from '../api/fixtures/test-app.ts';
 import { callsCommand } from '../cli/calls.ts';
@@ -71,9 +71,16 @@ test('keys are made, used and withdrawn', async () => {
   await expect(reader.calls.list()).rejects.toMatchObject({ status: 401 });
 });
 
-test('the stream goes on where it was when its connection breaks', async () => {
+/** Between client and service: what goes through it can be cut off, and turned away. */
+async function startProxy() {
   const sockets = new Set<Socket>();
-  const proxy = createServer((socket) => {
+  const proxy = { url: '', isShut: false, refused: 0, cut };
+  const server = createServer((socket) => {
+    if (proxy.isShut) {
+      proxy.refused += 1;
+      socket.destroy();
+      return;
+    }
     const upstream = connect(Number(new URL(app.url).port), '127.0.0.1');
     sockets.add(socket).add(upstream);
     socket.on('error', () => undefined).pipe(upstream);
@@ -81,63 +88,102 @@ test('the stream goes on where it was when its connection breaks', async () => {
     socket.on('close', () => upstream.destroy());
     upstream.on('close', () => socket.destroy());
   }).listen(0, '127.0.0.1');
-  await new Promise((resolve) => proxy.once('listening', resolve));
-  const { port } = proxy.address() as AddressInfo;
+  await once(server, 'listening');
+  function cut() {
+    for (const socket of sockets) socket.destroy();
+  }
+  onTestFinished(() => {
+    server.close();
+    cut();
+  });
+  proxy.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return proxy;
+}
+
+async function listeners(count: number): Promise<void> {
+  await vi.waitFor(async () => {
+    const metrics = await (await fetch(`${app.url}/metrics`)).text();
+    expect(metrics).toContain(`trunkline_sse_clients ${count}`);
+  });
+}
+
+test('the stream goes on where it was when its connection breaks', async () => {
+  const proxy = await startProxy();
   const stop = new AbortController();
   const breaks: unknown[] = [];
-  const broken = createClient({ url: `http://127.0.0.1:${port}`, apiKey: KEY });
+  const broken = createClient({ url: proxy.url, apiKey: KEY });
   const seen: StreamedEvent[] = [];
   const reading = (async () => {
     const options = { signal: stop.signal, types: ['call.initiated'] };
     const events = broken.events({ ...options, onReconnect: (error) => breaks.push(error) });
     for await (const event of events) seen.push(event);
   })();
-  await vi.waitFor(async () => {
-    expect(await (await fetch(`${app.url}/metrics`)).text()).toContain('trunkline_sse_clients 1');
-  });
+  await listeners(1);
   for (let n = 0; n < 20; n += 1) {
     await app.ledger.record([joined(`n${n}`)]);
-    if (n % 5 === 4) for (const socket of sockets) socket.destroy();
+    if (n % 5 === 4) proxy.cut();
   }
   await vi.waitFor(() => expect(seen).toHaveLength(20), { timeout: 10_000 });
   stop.abort();
   await reading;
-  proxy.close();
-  for (const socket of sockets) socket.destroy();
   expect(breaks.length).toBeGreaterThan(0);
   expect(new Set(seen.map(({ id }) => id)).size).toBe(20);
   const positions = seen.map(({ position }) => Number(position));
   expect(positions).toEqual(positions.toSorted((a, b) => a - b));
 });
 
-test('trunkline calls: list, show, watch', async () => {
-  await app.ledger.record([joined('a')]);
+function terminal() {
   const printed: string[] = [];
   const said: string[] = [];
   const stop = new AbortController();
-  const run = (...args: string[]) =>
+  const run = (args: string[], url = app.url) =>
     callsCommand({
-      args: [...args, '--url', app.url, '--key', KEY],
+      args: [...args, '--url', url, '--key', KEY],
       env: {},
       cwd: '/nonexistent',
       say: (line) => said.push(line),
       print: (line) => printed.push(line),
       signal: stop.signal,
     });
-  expect(await run()).toBe(0);
+  return { printed, said, stop, run };
+}
+
+test('trunkline calls: list, show, watch', async () => {
+  const { printed, said, stop, run } = terminal();
+  await app.ledger.record([joined('a')]);
+  expect(await run([])).toBe(0);
   const [{ id } = { id: '' }] = (await client.calls.list()).data;
   expect(printed).toEqual([expect.stringContaining(id)]);
-  expect(await run('show', id)).toBe(0);
+  expect(await run(['show', id])).toBe(0);
   expect(printed.at(-1)).toContain('participant.joined');
-  expect(await run('show', 'call_0')).toBe(1);
+  expect(await run(['show', 'call_0'])).toBe(1);
   expect(said.at(-1)).toBe('There is no such call.');
 
-  const watching = run('watch', '--json', '--types', 'call.initiated');
-  await vi.waitFor(async () => {
-    expect(await (await fetch(`${app.url}/metrics`)).text()).toContain('trunkline_sse_clients 1');
-  });
+  const watching = run(['watch', '--json', '--types', 'call.initiated']);
+  await listeners(1);
   await app.ledger.record([joined('b')]);
   await vi.waitFor(() => expect(printed.at(-1)).toContain('call.initiated'));
   stop.abort();
   expect(await watching).toBe(0);
+});
+
+test('trunkline calls watch: says once that its connection broke, and that it is back', async () => {
+  const { said, stop, run } = terminal();
+  const proxy = await startProxy();
+  const watching = run(['watch'], proxy.url);
+  await listeners(1);
+  proxy.isShut = true;
+  proxy.cut();
+  await vi.waitFor(() => expect(proxy.refused).toBeGreaterThan(2), { timeout: 10_000 });
+  proxy.isShut = false;
+  await vi.waitFor(() => expect(said).toHaveLength(2), { timeout: 10_000 });
+  expect(said).toEqual(['the connection broke; trying again', 'the connection is back']);
+  stop.abort();
+  expect(await watching).toBe(0);
+});
+
+test('trunkline calls watch: a type that no event has is refused, with those that there are', async () => {
+  const { said, run } = terminal();
+  expect(await run(['watch', '--types', 'call.ended,call.finished'])).toBe(1);
+  expect(said).toEqual([expect.stringMatching(/"call.finished": there are call.initiated, /)]);
 });

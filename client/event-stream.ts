@@ -18,7 +18,9 @@ export interface StreamOptions extends Omit<z.input<typeof StreamQuery>, 'types'
   readonly types?: readonly string[];
   /** Ends the stream. */
   readonly signal?: AbortSignal;
-  /** Told when the connection broke and is made anew. */
+  /** Told when a connection is there: the first one, and each that is made anew. */
+  readonly onConnect?: () => void;
+  /** Told when the connection broke, or could not be made, and is tried again. */
   readonly onReconnect?: (error: unknown) => void;
 }
 
@@ -31,7 +33,13 @@ export interface StreamOptions extends Omit<z.input<typeof StreamQuery>, 'types'
  */
 export async function* streamEvents(
   open: Requester['open'],
-  { types, signal = new AbortController().signal, onReconnect, ...filter }: StreamOptions = {},
+  {
+    types,
+    signal = new AbortController().signal,
+    onConnect,
+    onReconnect,
+    ...filter
+  }: StreamOptions = {},
 ): AsyncGenerator<StreamedEvent> {
   let lastId: string | undefined;
   let retryMs = RETRY_MS;
@@ -54,6 +62,7 @@ export async function* streamEvents(
         ...(lastId !== undefined && { 'last-event-id': lastId }),
       };
       const response = await open('/v1/events', query, { headers, signal: ended });
+      onConnect?.();
       const text = response.body?.pipeThrough(new TextDecoderStream()) ?? [];
       for await (const chunk of text) {
         clearTimeout(watchdog);
