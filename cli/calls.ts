@@ -55,7 +55,8 @@ export async function callsCommand(command: CallsCommand): Promise<number> {
         const filter = { state: readState(values.state), line: values.line };
         const limit = readCount('limit', values.limit);
         const found = await list(client(), filter, limit, (call) => write(call, callLine));
-        if (found === 0) say('No such call yet. `npm run call` makes one.');
+        const all = filter.state === undefined && filter.line === undefined;
+        if (found === 0) say(all ? 'No calls yet: `npm run call` makes one.' : 'No such call.');
         return 0;
       }
       case 'show':

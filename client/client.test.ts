@@ -148,6 +148,16 @@ function terminal() {
   return { printed, said, stop, run };
 }
 
+test('trunkline calls: an empty ledger is said, beside the output', async () => {
+  const { printed, said, run } = terminal();
+  expect(await run(['--json'])).toBe(0);
+  expect(said).toEqual(['No calls yet: `npm run call` makes one.']);
+  await app.ledger.record([joined('a')]);
+  expect(await run(['--json', '--state', 'ended'])).toBe(0);
+  expect(said.at(-1)).toBe('No such call.');
+  expect(printed).toEqual([]);
+});
+
 test('trunkline calls: list, show, watch', async () => {
   const { printed, said, stop, run } = terminal();
   await app.ledger.record([joined('a')]);
