@@ -65,6 +65,11 @@ test('a caller who said nothing waited for no reply', () => {
   expect(summarise({ ...RESULT, turns: [] })).not.toContain('voice to voice');
 });
 
+test('turns without a figure have no median', () => {
+  const turns = RESULT.turns.map((turn) => ({ ...turn, latencyMs: undefined, missed: true }));
+  expect(summarise({ ...RESULT, turns })).toContain('voice to voice       no figure in 1 turns');
+});
+
 test('a call that reached nobody has none', () => {
   const reason = 'nothing listens at 127.0.0.1:5060';
   const failed = { type: 'failed', at: 0, code: 0, reason } as const;

@@ -47,22 +47,25 @@ export function summarise(result: CallResult): string {
     `INVITE to final      ${ms(result.finalStatusMs)}`,
   ];
   if (result.outcome === 'refused' || result.outcome === 'unanswered') return outcome.join('\n');
-  const latencies = result.turns
-    .map((turn) => turn.latencyMs)
-    .filter((latency) => latency !== undefined)
-    .sort((a, b) => a - b);
-  const median = latencies[Math.floor((latencies.length - 1) / 2)];
   return [
     ...outcome,
     `answer to speech     ${ms(result.firstAudioMs)}`,
-    ...(result.turns.length === 0
-      ? []
-      : [
-          `voice to voice       ${ms(median)} median of ${latencies.length} of ${result.turns.length} turns`,
-        ]),
+    ...voiceToVoice(result.turns),
     `RTP                  ${result.rtp.sent} sent, ${result.rtp.received} received, ` +
       `${result.rtp.lost} lost, jitter ${result.rtp.jitterMs.toFixed(1)} ms`,
   ].join('\n');
+}
+
+/** A caller who said nothing waited for no reply. */
+function voiceToVoice(turns: CallResult['turns']): string[] {
+  if (turns.length === 0) return [];
+  const latencies = turns.flatMap(({ latencyMs }) => latencyMs ?? []).sort((a, b) => a - b);
+  const median = latencies[Math.floor((latencies.length - 1) / 2)];
+  const figure =
+    median === undefined
+      ? `no figure in ${turns.length} turns`
+      : `${ms(median)} median of ${latencies.length} of ${turns.length} turns`;
+  return [`voice to voice       ${figure}`];
 }
 
 /** What the call service wrote down. */
