@@ -126,6 +126,19 @@ describe('reconcile', () => {
     expect(call?.room?.finishedAt).toBeUndefined();
   });
 
+  test('who left without a webhook has their identity on the timeline', async () => {
+    await ledger.record(arrivals);
+    const people = [{ sid: 'PA_listener', identity: 'listener', kind: 'STANDARD' }];
+    rooms.set(roomName, { sid: roomSid, people });
+    await run();
+    const { data } = await ledger.events((await calls())[0]?.id ?? '', { limit: 100 });
+    const left = data.flatMap(({ event }) => (event.type === 'participant.left' ? event.data : []));
+    expect(left).toEqual([
+      { kind: 'sip', identity: caller.identity, reason: 'other' },
+      { kind: 'agent', identity: agent.identity, reason: 'connection_lost' },
+    ]);
+  });
+
   test('an agent that died under a caller', async () => {
     await ledger.record(arrivals);
     rooms.set(roomName, { sid: roomSid, people: [caller] });

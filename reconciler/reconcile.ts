@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import type { Call } from '../calls/call.ts';
 import type { CallEvent } from '../calls/events.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { NumberPlan } from '../livekit/from-livekit.ts';
@@ -23,7 +24,7 @@ const YOUNG_AT_ONCE = 50;
 const CONCURRENCY = 8;
 
 export interface ReconcilerDeps {
-  readonly ledger: Pick<Ledger, 'openCalls' | 'unassignedRooms' | 'record' | 'calls'>;
+  readonly ledger: Pick<Ledger, 'openCalls' | 'unassignedRooms' | 'record' | 'calls' | 'events'>;
   readonly livekit: LiveKitRooms;
   readonly plan: NumberPlan;
   readonly log: Pick<Logger, 'info' | 'warn'>;
@@ -54,7 +55,10 @@ export async function reconcile(deps: ReconcilerDeps, now: Date): Promise<readon
 
   const found: CallEvent[] = rooms.flatMap((room) => arrivals(room, calls, plan, now));
   for (const { call, touchedAt } of open) {
-    if (touchedAt <= quietSince) found.push(...departures(call, rooms, now));
+    if (touchedAt > quietSince) continue;
+    for (const event of departures(call, rooms, now)) {
+      found.push(await withIdentity(event, call, ledger));
+    }
   }
   for (const one of unassigned) {
     const { roomSid, roomName: name, touchedAt } = one;
@@ -131,6 +135,27 @@ async function inspect(
     states.push(...(await Promise.all(some)));
   }
   return states;
+}
+
+/** Records hold no identities; who left is called on the timeline what they were when they came. */
+async function withIdentity(
+  event: CallEvent,
+  call: Call,
+  ledger: Pick<Ledger, 'events'>,
+): Promise<CallEvent> {
+  if (event.type !== 'participant.left') return event;
+  const { participantSid } = event.correlation;
+  let cursor: string | undefined;
+  do {
+    const page = await ledger.events(call.id, { limit: 1_000, cursor });
+    for (const { event: past } of page.data) {
+      if (past.type !== 'participant.joined') continue;
+      if (past.correlation.participantSid !== participantSid) continue;
+      return { ...event, data: { ...event.data, identity: past.data.identity } };
+    }
+    cursor = page.nextCursor;
+  } while (cursor !== undefined);
+  return event;
 }
 
 async function recordFound(
