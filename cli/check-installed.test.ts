@@ -41,3 +41,14 @@ test('every script that runs TypeScript begins with it', () => {
   expect(typescript.length).toBeGreaterThan(2);
   for (const script of typescript) expect(script).toMatch(/^node cli\/check-installed\.mjs && /);
 });
+
+// Node before 24 refuses a .ts file before a line of it runs: only what goes before can say so.
+test.each(['README.md', 'docs/production.md', 'docs/rehearsal.md'])(
+  '%s starts nothing that is TypeScript before the check',
+  (guide) => {
+    const [before = '', ...started] = readFileSync(join(PROJECT, guide), 'utf8').split(
+      /^ *node \S+\.ts\b/m,
+    );
+    if (started.length > 0) expect(before).toContain(`node ${CHECK}`);
+  },
+);
