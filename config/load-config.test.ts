@@ -187,6 +187,27 @@ describe('environment', () => {
     ]);
   });
 
+  test.each([
+    ['DEEPGRAM_APIKEY', 'DEEPGRAM_API_KEY'],
+    ['OPENAI_KEY', 'OPENAI_API_KEY'],
+    ['OPEN_AI_API_KEY', 'OPENAI_API_KEY'],
+    ['openai_api_key', 'OPENAI_API_KEY'],
+    ['OPENAI_KEY_FILE', 'OPENAI_API_KEY_FILE'],
+    ['LIVEKIT_APIKEY', 'LIVEKIT_API_KEY'],
+    ['LIVEKIT_SECRET', 'LIVEKIT_API_SECRET'],
+    ['DATABSE_URL', 'DATABASE_URL'],
+    ['TRUNKLNE_SIP_PORT', 'TRUNKLINE_SIP_PORT'],
+  ])('%s in .env is a slip of the pen', (name, meant) => {
+    write('.env', `${name}=x\n`);
+    expect(problemsOf()).toEqual([`  .env:1: ${name} is not a setting. Did you mean "${meant}"?`]);
+  });
+
+  test("other programs' variables are theirs", () => {
+    const others = ['OPENAI_ORG_ID', 'OPENAI_PROJECT_ID', 'DEEPGRAM_PROJECT', 'REDIS_PASSWORD'];
+    write('.env', `${others.join('=x\n')}=x\nOPENAI_API_KEY=x\nOPENAI_KEY=x\nDEEPGRAM_APIKEY=\n`);
+    expect(problemsOf({ DEEPGRAM_KEY: 'x', OPENAI_ORG: 'x', LIVEKIT_KEYS: 'x' })).toEqual([]);
+  });
+
   test('what several settings show together is told beside what one shows alone', () => {
     const lines = MINIMAL.replace('agents:', 'trunk: { file: trunk.json }\nagents:');
     write('config/lines.yaml', lines.replace('language: en', 'language: 1'));

@@ -2,7 +2,7 @@ import type { Problem } from './config-error.ts';
 import { type Env, resolveFiles } from './read-env.ts';
 import { arrange, partOf, settingNames, Variables } from './settings.ts';
 import type { Settings } from './settings.ts';
-import { suggest } from './suggest.ts';
+import { almost, suggest } from './suggest.ts';
 import { zodProblems } from './zod-problems.ts';
 
 export interface LoadedSettings {
@@ -22,6 +22,15 @@ export function loadSettings(variables: Env, cwd: string, problems: Problem[]): 
     if (!name.startsWith('TRUNKLINE_') || known.includes(name)) continue;
     const message = `is not a setting.${suggest(name, known)}`;
     problems.push({ ...placeOf(variables, name), path: name, message });
+  }
+  const unset = known.filter((name) => !resolved.entries.get(name)?.value);
+  for (const [name, { file, value }] of variables) {
+    // The environment has other programs' variables; `.env` is written for us.
+    if (file !== '.env' || value === '' || name.startsWith('TRUNKLINE_')) continue;
+    const meant = known.includes(name) ? undefined : almost(name, unset);
+    if (meant === undefined) continue;
+    const message = `is not a setting. Did you mean "${meant}"?`;
+    problems.push({ ...placeOf(variables, name), path: name, message, part: partOf(meant) });
   }
   // `NAME=` in .env and in compose files means "not set"; but an empty secret would sign anything.
   const secret = resolved.entries.get('LIVEKIT_API_SECRET');

@@ -15,3 +15,20 @@ export function suggest(name: string, known: readonly string[]): string {
   const spelled = known.find((candidate) => candidate.toLowerCase() === nearest);
   return near && spelled !== undefined ? ` Did you mean "${spelled}"?` : '';
 }
+
+/**
+ * The setting that a name can only have been meant for: but for underscores, capitals, `API` and two
+ * letters it is its name. Other programs have settings of nearly such names, so it is strict.
+ *
+ * @example almost('OPENAI_KEY', ['OPENAI_API_KEY', 'OPENAI_BASE_URL']); // 'OPENAI_API_KEY'
+ */
+export function almost(name: string, known: readonly string[]): string | undefined {
+  return known
+    .map((candidate) => ({ candidate, letters: distance(bare(name), bare(candidate)) }))
+    .filter(({ letters }) => letters <= 2)
+    .sort((a, b) => a.letters - b.letters)[0]?.candidate;
+}
+
+function bare(name: string): string {
+  return name.toUpperCase().replaceAll(/API|_/g, '');
+}
