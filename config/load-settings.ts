@@ -5,6 +5,9 @@ import type { Settings } from './settings.ts';
 import { almost, suggest } from './suggest.ts';
 import { zodProblems } from './zod-problems.ts';
 
+/** livekit-server's own, which a `.env` may be shared with. */
+const OF_OTHERS = new Set(['LIVEKIT_KEYS']);
+
 export interface LoadedSettings {
   /** Defaults stand for what is unusable. */
   readonly settings: Settings;
@@ -27,6 +30,7 @@ export function loadSettings(variables: Env, cwd: string, problems: Problem[]): 
   for (const [name, { file, value }] of variables) {
     // The environment has other programs' variables; `.env` is written for us.
     if (file !== '.env' || value === '' || name.startsWith('TRUNKLINE_')) continue;
+    if (OF_OTHERS.has(name)) continue;
     const meant = known.includes(name) ? undefined : almost(name, unset);
     if (meant === undefined) continue;
     const message = `is not a setting. Did you mean "${meant}"?`;
