@@ -203,7 +203,7 @@ describe('environment', () => {
   });
 
   test("other programs' variables are theirs", () => {
-    const others = ['OPENAI_ORG_ID', 'OPENAI_PROJECT_ID', 'DEEPGRAM_PROJECT', 'REDIS_PASSWORD'];
+    const others = ['OPENAI_ORG_ID', 'OPENAI_PROJECT_ID', 'DEEPGRAM_PROJECT', 'LIVEKIT_KEYS'];
     write('.env', `${others.join('=x\n')}=x\nOPENAI_API_KEY=x\nOPENAI_KEY=x\nDEEPGRAM_APIKEY=\n`);
     expect(problemsOf({ DEEPGRAM_KEY: 'x', OPENAI_ORG: 'x', LIVEKIT_KEYS: 'x' })).toEqual([]);
   });
