@@ -202,6 +202,30 @@ describe('environment', () => {
     expect(problemsOf()).toEqual([`  .env:1: ${name} is not a setting. Did you mean "${meant}"?`]);
   });
 
+  test('.env.local, which `lk app env -w` writes, wins over .env and not over the environment', () => {
+    write('.env', 'TRUNKLINE_HTTP_PORT=9000\nTRUNKLINE_SIP_PORT=5062\n');
+    write('.env.local', 'TRUNKLINE_HTTP_PORT=9001\nTRUNKLINE_SIP_PORT=5063\n');
+    const { http, sip } = load({ TRUNKLINE_SIP_PORT: '5064' });
+    expect([http.port, sip.port]).toEqual([9001, 5064]);
+    write('.env.local', 'TRUNKLINE_HTTP_PORT=90010\nOPENAI_KEY=x\n');
+    expect(problemsOf()).toEqual([
+      '  .env.local:2: OPENAI_KEY is not a setting. Did you mean "OPENAI_API_KEY"?',
+      '  .env.local:1: TRUNKLINE_HTTP_PORT should be a port from 1 to 65535.',
+    ]);
+    write('.env.local', 'no setting\n');
+    expect(problemsOf()).toEqual(['  .env.local:1: should be NAME=value, or a comment after #.']);
+  });
+
+  test("LiveKit's own names of some settings are taken, and ours win", () => {
+    write('.env.local', 'LIVEKIT_AGENT_NAME=front\nLIVEKIT_SIP_OUTBOUND_TRUNK=ST_abc\n');
+    expect(load({})).toMatchObject({ agentName: 'front', outbound: { trunkId: 'ST_abc' } });
+    expect(load({ TRUNKLINE_AGENT_NAME: 'own' }).agentName).toBe('own');
+    write('.env.local', 'LIVEKIT_SIP_OUTBOUND_TRUNK=abc\n');
+    expect(problemsOf()).toEqual([
+      '  .env.local:1: TRUNKLINE_OUTBOUND_TRUNK should be the id of an outbound trunk, such as ST_abc123.',
+    ]);
+  });
+
   test("other programs' variables are theirs", () => {
     const others = ['OPENAI_ORG_ID', 'OPENAI_PROJECT_ID', 'DEEPGRAM_PROJECT', 'LIVEKIT_KEYS'];
     write('.env', `${others.join('=x\n')}=x\nOPENAI_API_KEY=x\nOPENAI_KEY=x\nDEEPGRAM_APIKEY=\n`);

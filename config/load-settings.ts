@@ -1,6 +1,6 @@
 import type { Problem } from './config-error.ts';
-import { type Env, resolveFiles } from './read-env.ts';
-import { arrange, partOf, settingNames, Variables } from './settings.ts';
+import { type Env, isDotEnv, resolveFiles } from './read-env.ts';
+import { ALIASES, arrange, partOf, settingNames, Variables } from './settings.ts';
 import type { Settings } from './settings.ts';
 import { almost, suggest } from './suggest.ts';
 import { zodProblems } from './zod-problems.ts';
@@ -15,7 +15,8 @@ export interface LoadedSettings {
 }
 
 /** Adds to `problems` what is wrong with the variables; defaults stand for what is. */
-export function loadSettings(variables: Env, cwd: string, problems: Problem[]): LoadedSettings {
+export function loadSettings(given: Env, cwd: string, problems: Problem[]): LoadedSettings {
+  const variables = withoutAliases(given);
   const resolved = resolveFiles(variables, settingNames, cwd);
   problems.push(
     ...resolved.problems.map((problem) => ({ ...problem, part: partOf(problem.path) })),
@@ -27,9 +28,10 @@ export function loadSettings(variables: Env, cwd: string, problems: Problem[]): 
     problems.push({ ...placeOf(variables, name), path: name, message });
   }
   const unset = known.filter((name) => !resolved.entries.get(name)?.value);
-  for (const [name, { file, value }] of variables) {
+  for (const [name, entry] of variables) {
+    const { value } = entry;
     // The environment has other programs' variables; `.env` is written for us.
-    if (file !== '.env' || value === '' || name.startsWith('TRUNKLINE_')) continue;
+    if (!isDotEnv(entry) || value === '' || name.startsWith('TRUNKLINE_')) continue;
     if (OF_OTHERS.has(name)) continue;
     const meant = known.includes(name) ? undefined : almost(name, unset);
     if (meant === undefined) continue;
@@ -47,19 +49,31 @@ export function loadSettings(variables: Env, cwd: string, problems: Problem[]): 
       part: 'livekit',
     });
   }
-  const given = settingNames.flatMap((name) => {
+  const set = settingNames.flatMap((name) => {
     const value = resolved.entries.get(name)?.value;
     return value === undefined || value.trim() === '' ? [] : [[name, value] as const];
   });
-  const parsed = Variables.safeParse(Object.fromEntries(given));
+  const parsed = Variables.safeParse(Object.fromEntries(set));
   if (parsed.success) return { settings: arrange(parsed.data), unusable: new Set() };
   const found = zodProblems(Variables, parsed.error, ([name]) =>
     placeOf(resolved.entries, String(name)),
   );
   problems.push(...found.map((problem) => ({ ...problem, part: partOf(problem.path) })));
   const unusable = new Set(found.map(({ path }) => path));
-  const usable = Object.fromEntries(given.filter(([name]) => !unusable.has(name)));
+  const usable = Object.fromEntries(set.filter(([name]) => !unusable.has(name)));
   return { settings: arrange(Variables.parse(usable)), unusable };
+}
+
+/** With our names in the place of LiveKit's; a problem names ours, at the line of theirs. */
+function withoutAliases(given: Env): Env {
+  const variables = new Map(given);
+  for (const [alias, name] of Object.entries(ALIASES)) {
+    const entry = variables.get(alias);
+    variables.delete(alias);
+    const own = [name, `${name}_FILE`].some((one) => Boolean(variables.get(one)?.value));
+    if (entry !== undefined && !own) variables.set(name, entry);
+  }
+  return variables;
 }
 
 /** Where a variable was set, directly or by its `_FILE`. */

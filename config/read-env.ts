@@ -6,7 +6,7 @@ import { readText, whyUnreadable } from './read-text.ts';
 /** A variable's value and where it was set, so that a problem can name the place. */
 interface EnvEntry {
   readonly value: string;
-  /** `environment`, or the .env file relative to the working folder. */
+  /** `environment`, or the file of the working folder. */
   readonly file: string;
   readonly line?: number;
 }
@@ -18,34 +18,42 @@ export interface EnvInput {
   readonly cwd: string;
 }
 
+/** The later one wins; `lk app env -w` writes `.env.local`. */
+const DOT_ENV_FILES = ['.env', '.env.local'];
+
 /**
- * The process environment over the `.env` file of the working folder.
+ * The process environment over `.env.local` over `.env`, both of the working folder.
  *
- * @throws {ConfigError} when there is a `.env` that cannot be read, or lines in it that say nothing
+ * @throws {ConfigError} when there is one that cannot be read, or lines in it that say nothing
  */
 export function readEnv({ env, cwd }: EnvInput): Env {
-  const entries = new Map<string, EnvEntry>(readDotEnv(join(cwd, '.env')));
+  const entries = new Map<string, EnvEntry>(DOT_ENV_FILES.flatMap((file) => readDotEnv(cwd, file)));
   for (const [name, value] of Object.entries(env)) {
     if (value !== undefined) entries.set(name, { value, file: 'environment' });
   }
   return entries;
 }
 
-function readDotEnv(path: string): [string, EnvEntry][] {
+/** It has our settings only, where the environment has other programs' as well. */
+export function isDotEnv({ file }: Pick<EnvEntry, 'file'>): boolean {
+  return DOT_ENV_FILES.includes(file);
+}
+
+function readDotEnv(cwd: string, file: string): [string, EnvEntry][] {
   let text: string;
   try {
-    text = readText(path);
+    text = readText(join(cwd, file));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
     const message = `cannot be read (${whyUnreadable(error)}).`;
-    throw new ConfigError([{ file: '.env', path: '', message }]);
+    throw new ConfigError([{ file, path: '', message }]);
   }
   const { assignments, problems } = parseDotEnv(text);
   if (problems.length > 0) {
-    throw new ConfigError(problems.map((problem) => ({ file: '.env', path: '', ...problem })));
+    throw new ConfigError(problems.map((problem) => ({ file, path: '', ...problem })));
   }
   // The last assignment is the one that holds.
-  return assignments.map(({ name, value, line }) => [name, { value, file: '.env', line }]);
+  return assignments.map(({ name, value, line }) => [name, { value, file, line }]);
 }
 
 /**

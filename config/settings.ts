@@ -191,6 +191,12 @@ export const settings = {
   },
 };
 
+/** By these names LiveKit's own programs know some settings; a name of ours wins over them. */
+export const ALIASES = {
+  LIVEKIT_AGENT_NAME: 'TRUNKLINE_AGENT_NAME',
+  LIVEKIT_SIP_OUTBOUND_TRUNK: 'TRUNKLINE_OUTBOUND_TRUNK',
+} as const satisfies Readonly<Record<string, SettingName>>;
+
 interface Setting<Variable extends string = string, Shape extends z.ZodType = z.ZodType> {
   readonly variable: Variable;
   readonly shape: Shape;
