@@ -1,9 +1,8 @@
 import { CALL_STATES } from '../calls/call.ts';
-import { TrunklineError, createClient } from '../client/index.ts';
 import type { Call, CallDetail, StreamedEvent, TrunklineClient } from '../client/index.ts';
-import { loadConfig } from '../config/load-config.ts';
 import { readArguments, readCount, UsageError } from '../config/read-arguments.ts';
-import { apiKeyOf } from './secrets.ts';
+import { API_OPTIONS, API_USAGE, connect, explain } from './api-command.ts';
+import type { ApiCommand } from './api-command.ts';
 
 const USAGE = `What is on record of calls, and what happens to them.
 
@@ -16,20 +15,11 @@ const USAGE = `What is on record of calls, and what happens to them.
       --types <types>          between commas, default all: call.*
       --line <line>
 
-  --json                       one JSON object per line
-  --url <url>, --key <key>     of another call service; without them: the configured one.
-                               Other users of this machine can see a key that is typed here.`;
+${API_USAGE}`;
 
 const DEFAULT_LIMIT = '20';
 
-export interface CallsCommand {
-  readonly args: readonly string[];
-  readonly env: NodeJS.ProcessEnv;
-  readonly cwd: string;
-  /** For the person at the terminal. */
-  readonly say: (line: string) => void;
-  /** For whatever reads the output. */
-  readonly print: (line: string) => void;
+export interface CallsCommand extends ApiCommand {
   /** Ends `watch`. */
   readonly signal?: AbortSignal;
 }
@@ -94,29 +84,17 @@ export async function callsCommand(command: CallsCommand): Promise<number> {
 
 const text = { type: 'string' } as const;
 const OPTIONS = {
-  url: text,
-  key: text,
+  ...API_OPTIONS,
   state: text,
   line: text,
   types: text,
   limit: { ...text, default: DEFAULT_LIMIT },
-  json: { type: 'boolean', default: false },
-  help: { type: 'boolean', short: 'h', default: false },
 } as const;
 
 function readState(given: string | undefined): Call['state'] | undefined {
   const state = CALL_STATES.find((one) => one === given);
   if (given === undefined || state !== undefined) return state;
   throw new UsageError(`--state is one of ${CALL_STATES.join(', ')}, not "${given}".`);
-}
-
-function connect({ env, cwd }: CallsCommand, url?: string, key?: string): TrunklineClient {
-  if (url !== undefined && key !== undefined) return createClient({ url, apiKey: key });
-  const config = loadConfig({ env, cwd, uses: ['callServiceUrl', 'apiKeys', 'dataDir'] });
-  return createClient({
-    url: url ?? config.callServiceUrl,
-    apiKey: key ?? apiKeyOf(config),
-  });
 }
 
 async function list(
@@ -163,15 +141,4 @@ function eventLine({ timestamp, type, callId, data }: StreamedEvent): string {
 /** Of a time in RFC 3339: hours to milliseconds. */
 function clock(time: string): string {
   return time.slice(11, 23);
-}
-
-function explain(error: unknown): string {
-  if (error instanceof TrunklineError) {
-    const details = (error.problem.errors ?? []).map(
-      ({ path, message }) => `  ${path}: ${message}`,
-    );
-    return [error.message, ...details].join('\n');
-  }
-  if (!(error instanceof Error)) return String(error);
-  return error.message === 'fetch failed' ? 'The call service does not answer.' : error.message;
 }

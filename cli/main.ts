@@ -4,6 +4,7 @@ import { loadConfig } from '../config/load-config.ts';
 import { suggest } from '../config/suggest.ts';
 import { callsCommand } from './calls.ts';
 import { dbCommand } from './db.ts';
+import { endpointsCommand, linesCommand } from './listings.ts';
 import { findLivekitServer } from './livekit-server.ts';
 import { UsageError, readArguments } from '../config/read-arguments.ts';
 import { apiKeyOf, livekitExports } from './secrets.ts';
@@ -22,20 +23,24 @@ const USAGE = `trunkline <command>
 
   start     everything on this machine: livekit-server, call service, agent, SIP endpoint
   calls     what is on record of calls, and what happens to them
+  lines     what is answered, and by whom
+  endpoints who is told of calls by webhook
   env       the exports that LiveKit's tools read, with the secret:
             eval "$(npm run --silent trunkline -- env)"
   key       the API key:
             curl -H "Authorization: Bearer $(npm run --silent trunkline -- key)" …
   db        moves the ledger from one database to another
 
-"trunkline <command> --help" says more of calls and db. Settings: docs/configuration.md.`;
+"trunkline <command> --help" says more of calls, lines, endpoints and db. Settings: docs/configuration.md.`;
 
 const say = (line: string) => process.stderr.write(`${line}\n`);
 const print = (line: string) => process.stdout.write(`${line}\n`);
 
 const [command, ...args] = process.argv.slice(2);
 const settings = { env: process.env, cwd: process.cwd() };
-const COMMANDS = ['start', 'calls', 'env', 'key', 'db'];
+/** Those with a --help of their own. */
+const WITH_HELP = ['calls', 'lines', 'endpoints', 'db'];
+const COMMANDS = ['start', 'env', 'key', ...WITH_HELP];
 const HELP = { help: { type: 'boolean', short: 'h', default: false } } as const;
 
 process.stderr.on('error', () => {});
@@ -59,6 +64,10 @@ async function run(): Promise<number | undefined> {
       return command === undefined ? 2 : 0;
     case 'calls':
       return callsCommand({ ...settings, args, say, print });
+    case 'lines':
+      return linesCommand({ ...settings, args, say, print });
+    case 'endpoints':
+      return endpointsCommand({ ...settings, args, say, print });
     case 'db':
       return dbCommand({ ...settings, args, say });
     default:
@@ -91,7 +100,7 @@ try {
 } catch (error) {
   say(explain(error));
   if (error instanceof UsageError) {
-    const own = command === 'calls' || command === 'db' ? `${command} ` : '';
+    const own = WITH_HELP.includes(command ?? '') ? `${command} ` : '';
     say(`npm run trunkline -- ${own}--help says what there is.`);
   }
   process.exitCode = error instanceof UsageError ? 2 : 1;

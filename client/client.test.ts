@@ -5,6 +5,7 @@ import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest'
 import { KEY, startTestApp } from '../api/fixtures/test-app.ts';
 import type { TestApp } from '../api/fixtures/test-app.ts';
 import { callsCommand } from '../cli/calls.ts';
+import { endpointsCommand, linesCommand } from '../cli/listings.ts';
 import type { CallEvent } from '../calls/events.ts';
 import { TrunklineError, createClient } from './index.ts';
 import type { StreamedEvent, TrunklineClient } from './index.ts';
@@ -136,16 +137,16 @@ function terminal() {
   const printed: string[] = [];
   const said: string[] = [];
   const stop = new AbortController();
+  const terminalOf = (...args: string[]) => ({
+    args: ['--url', app.url, '--key', KEY, ...args],
+    env: {},
+    cwd: '/nonexistent',
+    say: (line: string) => said.push(line),
+    print: (line: string) => printed.push(line),
+  });
   const run = (args: string[], url = app.url) =>
-    callsCommand({
-      args: [...args, '--url', url, '--key', KEY],
-      env: {},
-      cwd: '/nonexistent',
-      say: (line) => said.push(line),
-      print: (line) => printed.push(line),
-      signal: stop.signal,
-    });
-  return { printed, said, stop, run };
+    callsCommand({ ...terminalOf(...args, '--url', url), signal: stop.signal });
+  return { printed, said, stop, run, terminalOf };
 }
 
 test('trunkline calls: an empty ledger is said, beside the output', async () => {
@@ -156,6 +157,34 @@ test('trunkline calls: an empty ledger is said, beside the output', async () => 
   expect(await run(['--json', '--state', 'ended'])).toBe(0);
   expect(said.at(-1)).toBe('No such call.');
   expect(printed).toEqual([]);
+});
+
+test('trunkline lines and endpoints: a line each, and what to do where there is none', async () => {
+  const { printed, said, terminalOf } = terminal();
+  expect(await linesCommand(terminalOf())).toBe(0);
+  expect(await endpointsCommand(terminalOf())).toBe(0);
+  expect(said).toEqual([
+    expect.stringContaining('lines.yaml'),
+    expect.stringContaining('POST /v1/endpoints'),
+  ]);
+  const desk = { name: 'desk', version: '0123abcd' };
+  const lines = [{ name: 'main', numbers: ['+12025550100', '*'], language: 'en', agent: desk }];
+  const other = await startTestApp({ config: { lines: lines as never } });
+  onTestFinished(() => other.close());
+  expect(await linesCommand(terminalOf('--url', other.url))).toBe(0);
+  expect(printed).toEqual(['main  en  desk (0123abcd)  +12025550100, *']);
+  const endpoint = await client.endpoints.create({
+    url: 'https://example.com/hook',
+    events: ['call.*'],
+  });
+  expect(await endpointsCommand(terminalOf())).toBe(0);
+  expect(printed.at(-1)).toBe(`${endpoint.id}  on  https://example.com/hook  call.*`);
+  await client.endpoints.change(endpoint.id, { disabled: true });
+  expect(await endpointsCommand(terminalOf())).toBe(0);
+  expect(printed.at(-1)).toMatch(/  off since \S+ \(operator\)  /);
+  expect(await endpointsCommand(terminalOf('--json'))).toBe(0);
+  expect(JSON.parse(printed.at(-1) ?? '')).toMatchObject({ id: endpoint.id });
+  await expect(linesCommand(terminalOf('lst'))).rejects.toThrow('There is no "lst" here.');
 });
 
 test('trunkline calls: list, show, watch', async () => {
