@@ -11,6 +11,7 @@ import { apiKeyOf, livekitExports } from './secrets.ts';
 import { startScreen } from './start-screen.ts';
 import { PortsTakenError, startStack } from './stack.ts';
 import type { Stack } from './stack.ts';
+import { status } from './status.ts';
 import { StartError } from './supervisor.ts';
 import { describeEvent, titleOf } from './terminal.ts';
 
@@ -56,12 +57,19 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 /** The exit code; undefined while it goes on. */
 async function run(): Promise<number | undefined> {
   switch (command) {
-    case undefined:
+    case undefined: {
+      const config = loadConfig({
+        ...settings,
+        uses: ['livekit', 'callServiceUrl', 'worker', 'sip'],
+      });
+      for (const line of [...(await status(config)), '', USAGE]) print(line);
+      return 0;
+    }
     case 'help':
     case '--help':
     case '-h':
       print(USAGE);
-      return command === undefined ? 2 : 0;
+      return 0;
     case 'calls':
       return callsCommand({ ...settings, args, say, print });
     case 'lines':
