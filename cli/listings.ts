@@ -37,14 +37,11 @@ export async function linesCommand(command: ApiCommand): Promise<number> {
  */
 export async function endpointsCommand(command: ApiCommand): Promise<number> {
   return listing(command, ENDPOINTS_USAGE, async ({ client, write }) => {
-    let cursor: string | undefined;
     let found = 0;
-    do {
-      const page = await client.endpoints.list({ ...(cursor !== undefined && { cursor }) });
-      for (const endpoint of page.data) write(endpoint, endpointOf);
-      found += page.data.length;
-      cursor = page.nextCursor ?? undefined;
-    } while (cursor !== undefined);
+    for await (const endpoint of client.endpoints.all()) {
+      write(endpoint, endpointOf);
+      found += 1;
+    }
     if (found === 0) command.say('No endpoints: POST /v1/endpoints adds one (docs/webhooks.md).');
   });
 }

@@ -1,5 +1,5 @@
 import type { Config, HostPort } from '../config/config.ts';
-import { reachableHost } from '../config/addresses.ts';
+import { urlOf } from '../config/addresses.ts';
 import { findFreePorts, probeTcp, probeUdp } from './free-ports.ts';
 
 /** A call service on this machine answers at once, ms. */
@@ -85,7 +85,7 @@ export async function checkPorts(config: Config, names: ReadonlySet<string>): Pr
     }),
   );
   const found = problems.filter((problem) => problem !== undefined);
-  const url = `http://${reachableHost(config.http.host)}:${config.http.port}`;
+  const url = urlOf(config.http);
   if (found.length === 0 || !names.has('api') || !(await isTrunkline(url))) return found;
   return [
     `Trunkline runs already (${url}): stop it first, or give this one ports and a data folder of ` +

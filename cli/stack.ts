@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parse } from 'yaml';
 import type { Config } from '../config/config.ts';
-import { reachableHost } from '../config/addresses.ts';
+import { urlOf } from '../config/addresses.ts';
 import { checkDataFolder } from '../config/data-folder.ts';
 import { loadConfig } from '../config/load-config.ts';
 import { localApiKey } from '../config/local-api-key.ts';
@@ -187,13 +187,14 @@ type Command = Pick<ProcessSpec, 'command' | 'args' | 'readyUrl' | 'aliveUrl'> &
 };
 
 function nodeCommand(name: Exclude<ProcessName, 'livekit'>, config: Config): Command {
-  const { host, port } = {
-    api: config.http,
-    agent: config.worker.health,
-    ingress: config.sip.health,
-    rehearsal: config.providers.rehearsal,
-  }[name];
-  const url = `http://${reachableHost(host)}:${port}`;
+  const url = urlOf(
+    {
+      api: config.http,
+      agent: config.worker.health,
+      ingress: config.sip.health,
+      rehearsal: config.providers.rehearsal,
+    }[name],
+  );
   return {
     command: process.execPath,
     args: [

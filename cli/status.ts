@@ -1,4 +1,4 @@
-import { reachableHost } from '../config/addresses.ts';
+import { urlOf } from '../config/addresses.ts';
 import type { Config } from '../config/config.ts';
 
 /** A process that is there answers at once, ms. */
@@ -15,8 +15,8 @@ export async function status(
   const parts: readonly [title: string, url: string, path: string][] = [
     ['LiveKit', livekit.url.replace(/^ws/, 'http'), '/'],
     ['call service', callServiceUrl, '/readyz'],
-    ['agent worker', at(worker.health), '/readyz'],
-    ['SIP endpoint', at(sip.health), '/readyz'],
+    ['agent worker', urlOf(worker.health), '/readyz'],
+    ['SIP endpoint', urlOf(sip.health), '/readyz'],
   ];
   return Promise.all(
     parts.map(async ([title, url, path]) => {
@@ -24,10 +24,6 @@ export async function status(
       return `  ${title.padEnd(14)}${answer.padEnd(11)}${url}`;
     }),
   );
-}
-
-function at({ host, port }: { readonly host: string; readonly port: number }): string {
-  return `http://${reachableHost(host)}:${port}`;
 }
 
 async function ask(url: URL): Promise<'up' | 'not ready' | 'not there'> {

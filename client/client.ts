@@ -60,6 +60,8 @@ export interface TrunklineClient {
   events(options?: StreamOptions): AsyncGenerator<StreamedEvent>;
   readonly endpoints: {
     list(query?: Paging): Promise<Page<Endpoint>>;
+    /** All of them, newest first, page by page. */
+    all(query?: Paging): AsyncGenerator<Endpoint>;
     get(id: string): Promise<Endpoint>;
     create(
       endpoint: z.input<typeof NewEndpointBody>,
@@ -97,14 +99,7 @@ export function createClient(options: ClientOptions): TrunklineClient {
   const { get, post, patch, remove, open } = createRequester(options);
   const calls: TrunklineClient['calls'] = {
     list: (query) => get('/v1/calls', query),
-    async *all(query = {}) {
-      let cursor = query.cursor;
-      do {
-        const page = await calls.list({ ...query, ...(cursor !== undefined && { cursor }) });
-        yield* page.data;
-        cursor = page.nextCursor ?? undefined;
-      } while (cursor !== undefined);
-    },
+    all: (query) => pageByPage((page) => calls.list(page), query),
     get: (id) => get(at('calls', id)),
     events: (id, query) => get(at('calls', id, '/events'), query),
     transcript: (id) => get(at('calls', id, '/transcript')),
@@ -113,12 +108,16 @@ export function createClient(options: ClientOptions): TrunklineClient {
     transfer: (id, body, more) => post(at('calls', id, '/transfer'), body, more),
   };
 
+  const listEndpoints: TrunklineClient['endpoints']['list'] = (query) =>
+    get('/v1/endpoints', query);
+
   return {
     calls,
     lines: { list: () => get('/v1/lines') },
     events: (more) => streamEvents(open, more),
     endpoints: {
-      list: (query) => get('/v1/endpoints', query),
+      list: listEndpoints,
+      all: (query) => pageByPage(listEndpoints, query),
       get: (id) => get(at('endpoints', id)),
       create: (endpoint, more) => post('/v1/endpoints', endpoint, more),
       change: (id, change) => patch(at('endpoints', id), change),
@@ -136,6 +135,18 @@ export function createClient(options: ClientOptions): TrunklineClient {
       delete: (id) => remove(at('keys', id)),
     },
   };
+}
+
+async function* pageByPage<T, Q extends Paging>(
+  list: (query: Q) => Promise<Page<T>>,
+  query = {} as Q,
+): AsyncGenerator<T> {
+  let { cursor } = query;
+  do {
+    const page = await list({ ...query, ...(cursor !== undefined && { cursor }) });
+    yield* page.data;
+    cursor = page.nextCursor ?? undefined;
+  } while (cursor !== undefined);
 }
 
 function at(collection: string, id: string, rest = ''): string {

@@ -44,3 +44,12 @@ export function reachableHost(host: string): string {
   if (host === '::') return '[::1]';
   return host.includes(':') ? `[${host}]` : host;
 }
+
+/**
+ * Where what listens there is asked by HTTP, from its own machine.
+ *
+ * @example urlOf({ host: '0.0.0.0', port: 8080 }); // 'http://127.0.0.1:8080'
+ */
+export function urlOf({ host, port }: { readonly host: string; readonly port: number }): string {
+  return `http://${reachableHost(host)}:${port}`;
+}

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { reachableHost } from './addresses.ts';
+import { urlOf } from './addresses.ts';
 import { checkTogether, type Report, sipCredentials } from './check-settings.ts';
 import type { Config, LiveKitConfig, Part, ProviderConfig, ProvidersConfig } from './config.ts';
 import { ConfigError, type Problem } from './config-error.ts';
@@ -63,7 +63,7 @@ export function loadConfig<Used extends Part = Part>(input: ConfigInput<Used>): 
     ...settings,
     dataDir,
     livekit: livekit(settings.livekit, dataDir, variables),
-    callServiceUrl: settings.callServiceUrl ?? `http://${reachableHost(http.host)}:${http.port}`,
+    callServiceUrl: settings.callServiceUrl ?? urlOf(http),
     sip: {
       ...sip,
       maxCalls: worker.maxCalls,
