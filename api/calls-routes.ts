@@ -5,6 +5,7 @@ import { whyOf } from '../calls/why/why.ts';
 import type { Call, CallTurn } from '../calls/call.ts';
 import { jobOf } from '../calls/events.ts';
 import type { Ledger } from '../ledger/ledger.ts';
+import { everyEvent } from '../ledger/page.ts';
 import { Problem, ProblemError } from './problems.ts';
 import {
   CallDetailView,
@@ -60,15 +61,10 @@ export function callsRoutes({ ledger }: { readonly ledger: Ledger }): FastifyPlu
   async function lateTurns(call: Call) {
     if (call.sealedAt === undefined) return [];
     const late: CallTurn[] = [];
-    let cursor: string | undefined;
-    do {
-      const page = await ledger.events(call.id, { limit: MAX_EVENTS, cursor });
-      for (const { event, late: isLate } of page.data) {
-        if (!isLate || event.type !== 'turn') continue;
-        late.push({ ...event.data, job: jobOf(event), at: event.at });
-      }
-      cursor = page.nextCursor;
-    } while (cursor !== undefined);
+    for await (const { event, late: isLate } of everyEvent(ledger, call.id)) {
+      if (!isLate || event.type !== 'turn') continue;
+      late.push({ ...event.data, job: jobOf(event), at: event.at });
+    }
     return viewTurns({ turns: late }).map((turn) => ({ ...turn, late: true }));
   }
 

@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { Call } from '../calls/call.ts';
 import type { CallEvent } from '../calls/events.ts';
 import type { Ledger } from '../ledger/ledger.ts';
+import { everyEvent } from '../ledger/page.ts';
 import type { NumberPlan } from '../livekit/from-livekit.ts';
 import type { LiveKitRoom, LiveKitRooms } from '../livekit/livekit-api.ts';
 import type { RoomState } from './reconcile-findings.ts';
@@ -145,16 +146,11 @@ async function withIdentity(
 ): Promise<CallEvent> {
   if (event.type !== 'participant.left') return event;
   const { participantSid } = event.correlation;
-  let cursor: string | undefined;
-  do {
-    const page = await ledger.events(call.id, { limit: 1_000, cursor });
-    for (const { event: past } of page.data) {
-      if (past.type !== 'participant.joined') continue;
-      if (past.correlation.participantSid !== participantSid) continue;
-      return { ...event, data: { ...event.data, identity: past.data.identity } };
-    }
-    cursor = page.nextCursor;
-  } while (cursor !== undefined);
+  for await (const { event: past } of everyEvent(ledger, call.id)) {
+    if (past.type !== 'participant.joined') continue;
+    if (past.correlation.participantSid !== participantSid) continue;
+    return { ...event, data: { ...event.data, identity: past.data.identity } };
+  }
   return event;
 }
 
