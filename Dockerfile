@@ -7,6 +7,13 @@ ENV NODE_ENV=production
 COPY package.json package-lock.json ./
 RUN npm ci --omit=dev --no-audit --no-fund && npm cache clean --force
 
+FROM node:${NODE_VERSION}-bookworm-slim AS desk
+WORKDIR /app
+COPY package.json package-lock.json ./
+RUN npm ci --include=dev --no-audit --no-fund
+COPY . .
+RUN node cli/build-desk.ts
+
 FROM node:${NODE_VERSION}-bookworm-slim
 # tini passes signals on and reaps what dies; the certificates are for the LiveKit SDK's own TLS.
 RUN apt-get update \
@@ -17,6 +24,7 @@ WORKDIR /app
 ENV NODE_ENV=production TRUNKLINE_DATA_DIR=/data
 COPY --from=packages /app/node_modules ./node_modules
 COPY . .
+COPY --from=desk /app/desk/dist ./desk/dist
 USER node
 VOLUME /data
 ENTRYPOINT ["/usr/bin/tini", "--"]

@@ -2,14 +2,43 @@ import rateLimit from '@fastify/rate-limit';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { SCOPES } from './store-schema.ts';
 import type { Scope } from './store-schema.ts';
-import type { Authenticate, Principal } from './api-keys.ts';
+import type { ApiKeys, Principal } from './api-keys.ts';
 import { ProblemError } from './problems.ts';
+import type { Sessions } from './sessions.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
     /** Set on every request of `/v1`. */
     principal: Principal | null;
   }
+  interface FastifyContextConfig {
+    /** Needs no key: it is where one is shown, or a session ends. */
+    readonly isOpen?: boolean;
+  }
+}
+
+/**
+ * What a browser must send with whatever changes something: another page, which could make it send
+ * our cookie, cannot send this header along without asking first (Fetch §3.2: CORS preflight).
+ */
+const DESK_HEADER = 'trunkline-desk';
+
+type Asking = Pick<FastifyRequest, 'method' | 'headers'>;
+
+/** Who asks, by key or by session; undefined when it is nobody whom we know. */
+export type Authenticate = (request: Asking) => Promise<Principal | undefined>;
+
+/** A key in the `Authorization` header (RFC 6750 §2.1), else the session of a browser. */
+export function createAuthenticate(keys: ApiKeys, sessions: Sessions): Authenticate {
+  return async ({ method, headers }) => {
+    if (headers.authorization !== undefined) {
+      const key = /^Bearer +(\S+)$/i.exec(headers.authorization)?.[1];
+      return key === undefined ? undefined : keys.principalOf(key);
+    }
+    const changes = method !== 'GET' && method !== 'HEAD';
+    if (changes && headers[DESK_HEADER] === undefined) return undefined;
+    return sessions.find(headers.cookie);
+  };
 }
 
 /** Requests that a key may make, and that an address may make without a valid one. */
@@ -54,7 +83,10 @@ export async function guard(
 
   app.decorateRequest('principal', null);
   app.addHook('onRequest', async (request, reply) => {
-    const principal = await authenticate(request.headers.authorization);
+    if (request.routeOptions.config.isOpen === true) {
+      return check(await failures(request), reply, limits.failuresPerMinute);
+    }
+    const principal = await authenticate(request);
     if (principal === undefined) {
       check(await failures(request), reply, limits.failuresPerMinute);
       void reply.header('www-authenticate', 'Bearer');
@@ -72,6 +104,7 @@ export async function guard(
 function scopeOf({ method, routeOptions }: Pick<FastifyRequest, 'method' | 'routeOptions'>): Scope {
   const url = routeOptions.url ?? '';
   if (/^\/v1\/keys\b/.test(url)) return 'admin';
-  if (method === 'GET' || method === 'HEAD') return 'read';
-  return /^\/v1\/(?:calls|deliveries)\b/.test(url) ? 'operate' : 'admin';
+  // A link may do what the key may that asks for it.
+  if (method === 'GET' || method === 'HEAD' || url === '/v1/sign-in-links') return 'read';
+  return /^\/v1\/(?:calls|browser-calls|deliveries)\b/.test(url) ? 'operate' : 'admin';
 }

@@ -18,8 +18,12 @@ export interface Principal {
   readonly scope: Scope;
 }
 
-/** Undefined when the `Authorization` header (RFC 6750 §2.1) carries no key of ours. */
-export type Authenticate = (header: string | undefined) => Promise<Principal | undefined>;
+export interface ApiKeys {
+  /** Undefined when it is no key of ours. */
+  principalOf(key: string): Promise<Principal | undefined>;
+  /** The same principal, with what its key may do now; undefined when the key is gone. */
+  current(principal: Principal): Promise<Principal | undefined>;
+}
 
 /**
  * The API key of this installation, in `<dataDir>/api-key`.
@@ -49,18 +53,16 @@ export function newApiKey(): {
  * @param configured keys of the configuration, admin unless `read:` or `operate:` stands before;
  * throws when there are none, or an empty one
  */
-export function createAuthenticate(
+export function createApiKeys(
   configured: readonly string[],
   store: Pick<ApiKeyStore, 'find' | 'touch'>,
   now: () => number = Date.now,
-): Authenticate {
+): ApiKeys {
   const known = configured.map(parseConfigured);
   if (known.length === 0) throw new Error('there is no API key');
   const touched = new Map<string, number>();
 
-  return async (header) => {
-    const presented = /^Bearer +(\S+)$/i.exec(header ?? '')?.[1];
-    if (presented === undefined) return undefined;
+  async function principalOf(presented: string): Promise<Principal | undefined> {
     const actual = digest(presented);
     // All of them, always: the time must not tell which key came close.
     const [first] = known.filter((key) => timingSafeEqual(key.digest, actual));
@@ -79,6 +81,16 @@ export function createAuthenticate(
       void store.touch(id, new Date(at).toISOString()).catch(() => touched.delete(id));
     }
     return { id, scope };
+  }
+
+  return {
+    principalOf,
+    async current({ id }) {
+      const configured = known.find(({ principal }) => principal.id === id)?.principal;
+      if (configured !== undefined) return configured;
+      const scope = (await store.find(id))?.key.scope;
+      return scope && { id, scope };
+    },
   };
 }
 

@@ -25,6 +25,12 @@ vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 });
 const LIVEKIT = { url: 'ws://127.0.0.1:7880', apiKey: 'key', apiSecret: 'secret-'.repeat(6) };
 const CONFIG: AppDeps['config'] = {
   livekit: LIVEKIT,
+  livekitPublicUrl: LIVEKIT.url,
+  providers: {
+    deepgram: { apiKey: 'rehearsal', baseUrl: 'http://127.0.0.1:9', rehearsed: true },
+    openai: { apiKey: 'rehearsal', baseUrl: 'http://127.0.0.1:9', rehearsed: true },
+    rehearsal: { host: '127.0.0.1', port: 9 },
+  },
   lines: [],
   agentName: 'trunkline',
   dataDir: '/nonexistent',

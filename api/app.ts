@@ -7,14 +7,18 @@ import type { Store } from './store.ts';
 import type { Config } from '../config/config.ts';
 import { createLiveKit } from '../livekit/livekit-api.ts';
 import { livekitWebhooks } from '../webhooks/in/receive.ts';
-import { guard } from './access.ts';
+import { createAuthenticate, guard } from './access.ts';
 import type { Limits } from './access.ts';
-import { createAuthenticate } from './api-keys.ts';
+import { createApiKeys } from './api-keys.ts';
+import { browserCallsRoutes } from './browser-calls-routes.ts';
 import { callsRoutes } from './calls-routes.ts';
+import { desk } from './desk.ts';
 import { deliveriesRoutes } from './deliveries-routes.ts';
 import { endpointsRoutes } from './endpoints-routes.ts';
 import { erasuresRoutes } from './erasures-routes.ts';
 import { EventFeed } from './event-feed.ts';
+import { sessionRoutes } from './session-routes.ts';
+import { createSessions } from './sessions.ts';
 import { setAsideRoutes } from './set-aside-routes.ts';
 import { STREAM_LIMITS, eventsRoute } from './events-route.ts';
 import type { StreamLimits } from './events-route.ts';
@@ -30,6 +34,7 @@ import { Operator } from './operator.ts';
 import type { OperatorLiveKit } from './operator.ts';
 import { answerUnparsed, answerUnreadable, answerWithProblems, sendProblem } from './problems.ts';
 import { watchWrites } from './readiness.ts';
+import { rehearsalRoutes } from './rehearsal-routes.ts';
 import { reportsRoute } from './reports-route.ts';
 
 /** LiveKit, workers and ingress are known by their signatures and not limited. */
@@ -43,7 +48,15 @@ const MAX_EVENT_LOOP_DELAY_MS = 2_000;
 export interface AppDeps {
   readonly config: Pick<
     Config,
-    'livekit' | 'lines' | 'numbering' | 'dataDir' | 'endpointAllow' | 'outbound' | 'agentName'
+    | 'livekit'
+    | 'livekitPublicUrl'
+    | 'lines'
+    | 'numbering'
+    | 'dataDir'
+    | 'endpointAllow'
+    | 'outbound'
+    | 'providers'
+    | 'agentName'
   >;
   /** Keys of the configuration, admin unless they say otherwise; at least one. */
   readonly apiKeys: readonly string[];
@@ -99,11 +112,11 @@ export async function createApp(deps: AppDeps): Promise<FastifyInstance> {
   await app.register(v1(deps, metrics));
 
   const hide = { schema: { hide: true } };
-  app.get('/', hide, async () => ({
-    service: 'trunkline',
-    openapi: '/openapi.json',
-    docs: '/docs',
-  }));
+  const index = { service: 'trunkline', desk: '/desk/', openapi: '/openapi.json', docs: '/docs' };
+  app.get('/', hide, async (request, reply) =>
+    request.headers.accept?.includes('text/html') ? reply.redirect('/desk/') : index,
+  );
+  await app.register(desk(config.livekitPublicUrl));
   let openapi: string | undefined;
   app.get('/openapi.json', hide, async (_request, reply) => {
     openapi ??= JSON.stringify(app.swagger());
@@ -125,7 +138,13 @@ export async function createApp(deps: AppDeps): Promise<FastifyInstance> {
 
 /** All that needs a key. */
 function v1({ config, ledger, log, ...deps }: AppDeps, metrics: Metrics) {
-  const authenticate = createAuthenticate(deps.apiKeys, ledger.apiKeys);
+  const keys = createApiKeys(deps.apiKeys, ledger.apiKeys);
+  const sessions = createSessions({
+    secret: config.livekit.apiSecret,
+    once: ledger.idempotency,
+    keys,
+  });
+  const authenticate = createAuthenticate(keys, sessions);
   const feed = new EventFeed({ ledger, log });
   const { lines, outbound, agentName, endpointAllow } = config;
   const livekit = deps.livekit ?? createLiveKit(config.livekit);
@@ -138,9 +157,12 @@ function v1({ config, ledger, log, ...deps }: AppDeps, metrics: Metrics) {
     describeProblems(api);
     await guard(api, authenticate, { ...LIMITS, ...deps.limits });
     idempotent(api, ledger.idempotency);
+    await api.register(sessionRoutes({ keys, sessions }));
     await api.register(callsRoutes({ ledger }));
+    await api.register(browserCallsRoutes({ config }));
     await api.register(operatorRoutes({ ledger, operator }));
     await api.register(linesRoutes({ lines }));
+    await api.register(rehearsalRoutes({ ledger, providers: config.providers }));
     await api.register(eventsRoute({ feed, authenticate, limits }));
     await api.register(endpointsRoutes({ outbox: ledger.outbox, endpointAllow }));
     await api.register(deliveriesRoutes({ outbox: ledger.outbox }));

@@ -4,7 +4,7 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { PublicEvent } from '../webhooks/out/public-events.ts';
 import { PUBLIC_EVENT_TYPES, matchesType } from '../webhooks/out/public-events.ts';
-import type { Authenticate } from './api-keys.ts';
+import type { Authenticate } from './access.ts';
 import type { EventFeed } from './event-feed.ts';
 import { ProblemError } from './problems.ts';
 
@@ -118,10 +118,7 @@ export function eventsRoute(options: StreamOptions): FastifyPluginAsyncZod {
             limits,
             closing: closing.signal,
             matches: filterOf(query, feed),
-            isWelcome: async () => {
-              const still = await authenticate(request.headers.authorization);
-              return still !== undefined;
-            },
+            isWelcome: async () => (await authenticate(request)) !== undefined,
           });
         } catch (error) {
           if (!reply.sent) throw error;

@@ -35,7 +35,7 @@ const MAX_KEY_LENGTH = 255;
  * key 422; one whose first try is still under way 409. Answers of 5xx are not kept.
  *
  * An answer may hold a secret (a new key), so it is stored encrypted by what only its sender knows:
- * the API key and the idempotency key, of which the store has hashes only.
+ * the API key (or the browser's cookie) and the idempotency key, of which the store has hashes only.
  */
 export function idempotent(app: FastifyInstance, store: IdempotencyStore): void {
   app.decorateRequest('idempotency', null);
@@ -105,7 +105,8 @@ interface Answer {
 }
 
 function secretsOf(request: FastifyRequest, key: string) {
-  const material = JSON.stringify([request.headers.authorization, key]);
+  const { authorization, cookie } = request.headers;
+  const material = JSON.stringify([authorization ?? cookie, key]);
   const id = createHash('sha256')
     .update(JSON.stringify([request.principal?.id, key]))
     .digest('hex');

@@ -37,6 +37,8 @@ const config = loadConfigOrExit(
     cwd: process.cwd(),
     uses: [
       'livekit',
+      'livekitPublicUrl',
+      'providers',
       'agentName',
       'dataDir',
       'logLevel',

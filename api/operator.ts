@@ -10,6 +10,7 @@ import type { Correlation, EndReason } from '../calls/reports.ts';
 import type { Config, Line } from '../config/config.ts';
 import type { DialOptions, LiveKit, LiveKitRoom } from '../livekit/livekit-api.ts';
 import { LiveKitError } from '../livekit/livekit-error.ts';
+import { isCaller } from '../livekit/livekit-webhook.ts';
 import type { LiveKitParticipant } from '../livekit/livekit-webhook.ts';
 import { isAllowed } from './destinations.ts';
 import { ProblemError } from './problems.ts';
@@ -245,7 +246,7 @@ export class Operator {
     if (found === undefined || (room?.sid !== found.sid && ours.length === 0)) return;
     // Before the record knows who is called, the room that was made for them tells.
     const mayGo = (person: LiveKitParticipant) =>
-      person.kind !== 'SIP' || isOurs(person) || legs.length === 0;
+      !isCaller(person) || isOurs(person) || legs.length === 0;
     if (await livekit.deleteRoom(found, mayGo)) return;
     for (const { identity = '', sid = '' } of ours) {
       await livekit.removeParticipant(name, { identity, sid });

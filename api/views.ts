@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Call } from '../calls/call.ts';
-import { CALL_STATES, MISSING } from '../calls/call.ts';
+import { CALL_STATES, INGRESSES, MISSING } from '../calls/call.ts';
 import type { Page, StoredEvent } from '../ledger/ledger.ts';
 import { publicCall, publicTurns } from '../webhooks/out/public-call.ts';
 import { EndReason, EndedBy, ModelUsage, Turn } from '../calls/reports.ts';
@@ -61,7 +61,7 @@ export const EventView = z.object({
 export const CallView = z.object({
   id: z.string(),
   direction: z.enum(['inbound', 'outbound']),
-  ingress: z.enum(['livekit-sip', 'sip', 'room']),
+  ingress: z.enum(INGRESSES),
   state: z.enum(CALL_STATES),
   line: z.string().optional(),
   from: z.string().optional().describe('E.164'),

@@ -80,7 +80,9 @@ export const CALL_STATES = [
 export type Direction = 'inbound' | 'outbound';
 
 /** Which way the call came into its room; `room`: nobody's leg, an agent was sent there by hand. */
-type Ingress = 'livekit-sip' | 'sip' | 'room';
+export type Ingress = (typeof INGRESSES)[number];
+
+export const INGRESSES = ['livekit-sip', 'sip', 'browser', 'room'] as const;
 
 /** One SIP call of the call (RFC 3261 dialog); a transfer adds another. */
 export interface Leg {

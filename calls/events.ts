@@ -129,23 +129,26 @@ interface TrackData {
   readonly name?: string;
 }
 
+/** A browser's is of the desk. */
+export type CallerKind = 'sip' | 'browser';
+
 export interface ParticipantData {
-  readonly kind: 'sip' | 'agent' | 'other';
+  readonly kind: CallerKind | 'agent' | 'other';
   readonly identity: string;
   readonly joinedAt?: string;
-  /** Of SIP participants. */
+  /** Of callers. */
   readonly sip?: SipData;
   /** Of agents: the name that they were dispatched by. */
   readonly agentName?: string;
 }
 
-/** The `sip.*` attributes of a participant; header and caller values are the caller's to choose. */
+/** The `sip.*` attributes of a caller, or what a browser has in their place; header and caller values are the caller's to choose. */
 export interface SipData {
   readonly status?: 'dialing' | 'ringing' | 'automation' | 'active' | 'hangup';
   /** When that was seen, where it was later than the event that it is part of. */
   readonly statusAt?: string;
   readonly direction: 'inbound' | 'outbound';
-  readonly ingress: 'livekit-sip' | 'sip';
+  readonly ingress: 'livekit-sip' | 'sip' | 'browser';
   readonly sipCallIdFull?: string;
   readonly trunk?: string;
   readonly rule?: string;

@@ -6,6 +6,7 @@ import { callsCommand } from './calls.ts';
 import { dbCommand } from './db.ts';
 import { endpointsCommand, linesCommand } from './listings.ts';
 import { findLivekitServer } from './livekit-server.ts';
+import { openCommand, signInUrl } from './open.ts';
 import { UsageError, readArguments } from '../config/read-arguments.ts';
 import { apiKeyOf, livekitExports } from './secrets.ts';
 import { startScreen } from './start-screen.ts';
@@ -26,13 +27,14 @@ const USAGE = `trunkline <command>
   calls     what is on record of calls, and what happens to them
   lines     what is answered, and by whom
   endpoints who is told of calls by webhook
+  open      a link that opens the desk, signed in; good once, for 10 minutes
   env       the exports that LiveKit's tools read, with the secret:
             eval "$(npm run --silent trunkline -- env)"
   key       the API key:
             curl -H "Authorization: Bearer $(npm run --silent trunkline -- key)" …
   db        moves the ledger from one database to another
 
-"trunkline <command> --help" says more of calls, lines, endpoints and db. Settings: docs/configuration.md.`;
+"trunkline <command> --help" says more of calls, lines, endpoints, open and db. Settings: docs/configuration.md.`;
 
 const say = (line: string) => process.stderr.write(`${line}\n`);
 const print = (line: string) => process.stdout.write(`${line}\n`);
@@ -40,7 +42,7 @@ const print = (line: string) => process.stdout.write(`${line}\n`);
 const [command, ...args] = process.argv.slice(2);
 const settings = { env: process.env, cwd: process.cwd() };
 /** Those with a --help of their own. */
-const WITH_HELP = ['calls', 'lines', 'endpoints', 'db'];
+const WITH_HELP = ['calls', 'lines', 'endpoints', 'open', 'db'];
 const COMMANDS = ['start', 'env', 'key', ...WITH_HELP];
 const HELP = { help: { type: 'boolean', short: 'h', default: false } } as const;
 
@@ -76,6 +78,8 @@ async function run(): Promise<number | undefined> {
       return linesCommand({ ...settings, args, say, print });
     case 'endpoints':
       return endpointsCommand({ ...settings, args, say, print });
+    case 'open':
+      return openCommand({ ...settings, args, say, print });
     case 'db':
       return dbCommand({ ...settings, args, say });
     default:
@@ -152,9 +156,11 @@ async function start(): Promise<void> {
     say(explain(error));
     process.exit(1);
   }
-  const { config, logDir } = stack;
+  const { config, logDir, apiUrl, apiKey } = stack;
   const startedInMs = performance.now() - startedAt;
-  process.stdout.write(startScreen({ config, logDir, startedInMs, cwd: process.cwd() }));
+  const signIn = await signInUrl(apiUrl, apiKey);
+  const cwd = process.cwd();
+  process.stdout.write(startScreen({ config, logDir, startedInMs, cwd, signIn }));
 }
 
 async function finish(stack: Stack): Promise<void> {

@@ -11,6 +11,7 @@ import { localApiKey } from '../config/local-api-key.ts';
 import { MEDIA_HEAP_FLAGS } from '../config/media-heap.ts';
 import { readEnv } from '../config/read-env.ts';
 import { localLivekitYaml } from './livekit-config.ts';
+import { buildDesk } from './build-desk.ts';
 import { findLivekitServer } from './livekit-server.ts';
 import { createProcessGuard } from './process-guard.ts';
 import { checkPorts, livekitPort, rtcPort, stackPortsEnv } from './stack-ports.ts';
@@ -114,6 +115,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     }),
   );
 
+  if (names.has('api')) await buildDesk(onProgress);
   const taken = await checkPorts(config, names);
   if (taken.length > 0) throw new PortsTakenError(taken);
   const logDir = join(config.dataDir, 'logs');

@@ -4,15 +4,17 @@ import type { Config, ProviderConfig } from '../config/config.ts';
 
 /**
  * The one screen of `npm start`: all that is needed to use what now runs, but no secret: screens are
- * shared, recorded and pasted.
+ * shared, recorded and pasted. The link is spent with its first use, and in 10 minutes.
  */
 export function startScreen(options: {
   readonly config: Config;
   readonly logDir: string;
   readonly startedInMs: number;
   readonly cwd: string;
+  /** URL that opens the desk, once; it leads the screen. */
+  readonly signIn: string | undefined;
 }): string {
-  const { config, logDir, startedInMs, cwd } = options;
+  const { config, logDir, startedInMs, cwd, signIn } = options;
   const { callServiceUrl, dataDir } = config;
   const rows: [string, string[]][] = [
     [
@@ -36,6 +38,11 @@ export function startScreen(options: {
   return [
     '',
     `Trunkline is ready (${(startedInMs / 1000).toFixed(1)} s).`,
+    '',
+    signIn === undefined
+      ? 'Open the desk by the link that `npm run trunkline -- open` prints.'
+      : `Open ${signIn}`,
+    '  (talk from the browser, watch calls, see why; good once, for 10 minutes)',
     '',
     ...lines,
     '',

@@ -1,9 +1,12 @@
 import type { z } from 'zod';
+import type { BrowserTokenView, NewBrowserCall } from '../api/browser-calls-routes.ts';
 import type { CallsQuery, EventsQuery } from '../api/calls-routes.ts';
 import type { DeliveryView } from '../api/deliveries-routes.ts';
 import type { ChangeBody, EndpointView, NewEndpointBody } from '../api/endpoints-routes.ts';
 import type { KeyView, NewKey, NewKeyView } from '../api/keys-routes.ts';
 import type { ActionView, NewCall, TransferBody } from '../api/operator-routes.ts';
+import type { NewSession, SessionView, SignInLinkView } from '../api/session-routes.ts';
+import type { RehearsalView, SentencesQuery, SentencesView } from '../api/rehearsal-routes.ts';
 import type {
   CallDetailView,
   CallView,
@@ -25,6 +28,8 @@ export type Line = z.output<typeof LineView>;
 export type Endpoint = z.output<typeof EndpointView>;
 export type Delivery = z.output<typeof DeliveryView>;
 export type Key = z.output<typeof KeyView>;
+export type BrowserToken = z.output<typeof BrowserTokenView>;
+export type Session = z.output<typeof SessionView>;
 type Action = z.output<typeof ActionView>;
 /** Of a list: all that the route takes, nothing of it needed. */
 type Query<T extends z.ZodType> = Partial<z.output<T>>;
@@ -54,6 +59,25 @@ export interface TrunklineClient {
       body: z.input<typeof TransferBody>,
       options?: PostOptions,
     ): Promise<Action>;
+  };
+  readonly browserCalls: {
+    /** A token to call a line's agent with from a browser. */
+    create(call: z.input<typeof NewBrowserCall>): Promise<BrowserToken>;
+  };
+  /** Of a browser, where the API is used by cookie. */
+  readonly session: {
+    /** A link that signs a browser in as the key that asks, once, within 10 minutes. */
+    link(): Promise<{ readonly url: string; readonly expiresAt: string }>;
+    begin(by: z.input<typeof NewSession>): Promise<Session>;
+    get(): Promise<Session>;
+    end(): Promise<void>;
+  };
+  /** While providers are rehearsed: what they understand. */
+  readonly rehearsal: {
+    get(): Promise<z.output<typeof RehearsalView>>;
+    sentences(query?: Query<typeof SentencesQuery>): Promise<z.output<typeof SentencesView>>;
+    /** A WAV file. */
+    speech(text: string): Promise<ArrayBuffer>;
   };
   readonly lines: { list(): Promise<Page<Line>> };
   /** What happens, as it happens: without end, over broken connections and restarts. */
@@ -96,7 +120,7 @@ export interface TrunklineClient {
  * for await (const call of client.calls.all({ state: 'ended' })) console.log(call.endReason);
  */
 export function createClient(options: ClientOptions): TrunklineClient {
-  const { get, post, patch, remove, open } = createRequester(options);
+  const { get, bytes, post, patch, remove, open } = createRequester(options);
   const calls: TrunklineClient['calls'] = {
     list: (query) => get('/v1/calls', query),
     all: (query) => pageByPage((page) => calls.list(page), query),
@@ -113,6 +137,21 @@ export function createClient(options: ClientOptions): TrunklineClient {
 
   return {
     calls,
+    browserCalls: { create: (call) => post('/v1/browser-calls', call) },
+    session: {
+      async link() {
+        const made = await post<z.output<typeof SignInLinkView>>('/v1/sign-in-links');
+        return { url: new URL(made.path, options.url).href, expiresAt: made.expiresAt };
+      },
+      begin: (by) => post('/v1/session', by),
+      get: () => get('/v1/session'),
+      end: () => remove('/v1/session'),
+    },
+    rehearsal: {
+      get: () => get('/v1/rehearsal'),
+      sentences: (query) => get('/v1/rehearsal/sentences', query),
+      speech: (text) => bytes('/v1/rehearsal/speech', { text }),
+    },
     lines: { list: () => get('/v1/lines') },
     events: (more) => streamEvents(open, more),
     endpoints: {

@@ -1,6 +1,7 @@
 /** The `trunkline/client` export. */
 export { createClient } from './client.ts';
 export type {
+  BrowserToken,
   Call,
   CallDetail,
   Delivery,
@@ -8,6 +9,7 @@ export type {
   Key,
   Line,
   Page,
+  Session,
   TimelineEvent,
   Transcript,
   TrunklineClient,

@@ -3,7 +3,8 @@ import type { Problem } from '../api/problems.ts';
 export interface ClientOptions {
   /** Of the call service, e.g. `http://127.0.0.1:8080`. */
   readonly url: string;
-  readonly apiKey: string;
+  /** Left out in a browser, which has a session. */
+  readonly apiKey?: string;
   readonly fetch?: typeof globalThis.fetch;
 }
 
@@ -32,6 +33,7 @@ export class TrunklineError extends Error {
 
 export interface Requester {
   readonly get: <T>(path: string, query?: Query) => Promise<T>;
+  readonly bytes: (path: string, query: Query) => Promise<ArrayBuffer>;
   readonly post: <T>(path: string, body?: unknown, options?: PostOptions) => Promise<T>;
   readonly patch: <T>(path: string, body: unknown) => Promise<T>;
   readonly remove: (path: string) => Promise<void>;
@@ -49,14 +51,15 @@ export function createRequester({
   fetch = globalThis.fetch,
 }: ClientOptions): Requester {
   const base = new URL(url).href.replace(/\/$/, '');
-  const authorization = `Bearer ${apiKey}`;
+  const authorization: Record<string, string> =
+    apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` };
 
   async function send(path: string, query: Query, { headers, ...init }: Init): Promise<Response> {
     const target = new URL(base + path);
     for (const [name, value] of Object.entries(query)) {
       if (value !== undefined) target.searchParams.set(name, String(value));
     }
-    const response = await fetch(target, { ...init, headers: { ...headers, authorization } });
+    const response = await fetch(target, { ...init, headers: { ...headers, ...authorization } });
     if (response.ok) return response;
     const problem = (await response.json().catch(() => ({}))) as Partial<Problem>;
     throw new TrunklineError(response.status, problem);
@@ -65,6 +68,9 @@ export function createRequester({
   return {
     async get<T>(path: string, query: Query = {}) {
       return (await (await send(path, query, {})).json()) as T;
+    },
+    async bytes(path, query) {
+      return (await send(path, query, {})).arrayBuffer();
     },
     async post<T>(path: string, body?: unknown, { idempotencyKey }: PostOptions = {}) {
       const headers = idempotencyKey === undefined ? {} : { 'idempotency-key': idempotencyKey };

@@ -6,6 +6,8 @@ import type { Settings } from './settings.ts';
  */
 export interface Config extends Omit<Settings, 'lines' | 'sip'> {
   readonly livekit: LiveKitConfig;
+  /** ws:// or wss:// */
+  readonly livekitPublicUrl: string;
   readonly callServiceUrl: string;
   readonly sip: SipConfig;
   readonly providers: ProvidersConfig;

@@ -63,6 +63,7 @@ export function loadConfig<Used extends Part = Part>(input: ConfigInput<Used>): 
     ...settings,
     dataDir,
     livekit: livekit(settings.livekit, dataDir, variables),
+    livekitPublicUrl: settings.livekitPublicUrl ?? settings.livekit.url,
     callServiceUrl: settings.callServiceUrl ?? urlOf(http),
     sip: {
       ...sip,

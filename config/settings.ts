@@ -65,6 +65,11 @@ export const settings = {
     apiKey: setting('LIVEKIT_API_KEY', text('the key of the LiveKit server').optional()),
     apiSecret: setting('LIVEKIT_API_SECRET', text('the secret of the LiveKit server').optional()),
   },
+  /** Where browsers reach LiveKit; undefined: where we do. */
+  livekitPublicUrl: setting(
+    'TRUNKLINE_LIVEKIT_PUBLIC_URL',
+    url(['ws', 'wss'], 'wss://livekit.example.com').optional(),
+  ),
   /** Name the worker registers under; what the dispatch rule and `lk dispatch create` name. */
   agentName: setting(
     'TRUNKLINE_AGENT_NAME',

@@ -3,6 +3,7 @@ import { AccessToken, RoomAgentDispatch } from 'livekit-server-sdk';
 import type { Logger } from 'pino';
 import type { LiveKitConfig } from '../config/config.ts';
 import { createLiveKit } from '../livekit/livekit-api.ts';
+import { isCaller } from '../livekit/livekit-webhook.ts';
 import type { LiveKitParticipant } from '../livekit/livekit-webhook.ts';
 
 /** A room that nobody joined, or that the caller left, is closed after this, s. */
@@ -66,7 +67,7 @@ export async function endRoom(
 ): Promise<void> {
   const { livekit, roomName, identity, log } = options;
   try {
-    const mayGo = (one: LiveKitParticipant) => one.kind !== 'SIP' || one.identity === identity;
+    const mayGo = (one: LiveKitParticipant) => !isCaller(one) || one.identity === identity;
     await createLiveKit(livekit).deleteRoom({ name: roomName, sid }, mayGo);
   } catch (error) {
     log.debug({ err: error }, 'room not deleted');

@@ -5,6 +5,7 @@ import type { Line } from '../config/config.ts';
 import { findLine } from '../config/config.ts';
 import { toE164 } from '../config/e164.ts';
 import { ANONYMOUS, isWithheld } from '../config/withheld-number.ts';
+import { INGRESS } from './livekit-webhook.ts';
 import type { LiveKitParticipant, LiveKitWebhook } from './livekit-webhook.ts';
 
 /** What is needed to read the numbers in a participant's attributes. */
@@ -61,7 +62,7 @@ export function fromLiveKit(
         webhook.event === 'participant_left'
           ? leaveReason(participant?.disconnectReason)
           : 'connection_lost';
-      return { ...base, type: 'participant.left', data: { ...data, reason } };
+      return { ...base, type: 'participant.left', data: { ...leaving(data, reason), reason } };
     }
     case 'track_published':
       return { ...base, type: 'track.published', data: track };
@@ -84,6 +85,9 @@ export function participantData(
 ): ParticipantData {
   const joinedAt = plausibleTime(Number(joinedAtMs), new Date(seenAt));
   const base = { identity: identity.slice(0, MAX_TEXT), ...(joinedAt && { joinedAt }) };
+  if (attributes[INGRESS] === 'browser') {
+    return { ...base, kind: 'browser', sip: browserData(attributes, joinedAt ?? seenAt) };
+  }
   if (kind === 'SIP') return { ...base, kind: 'sip', sip: sipData(attributes, plan, seenAt) };
   if (kind === 'AGENT') {
     return { ...base, kind: 'agent', ...text('agentName', attributes['lk.agent.name']) };
@@ -107,6 +111,24 @@ export function correlationOf(
   };
 }
 
+/** Who calls by a browser is in conversation as soon as they are there. */
+function browserData(attributes: Readonly<Record<string, string>>, joinedAt: string): SipData {
+  return {
+    direction: 'inbound',
+    ingress: 'browser',
+    status: 'active',
+    statusAt: joinedAt,
+    ...text('line', attributes['line']),
+  };
+}
+
+/** A browser says no goodbye in its attributes: to leave is to hang up. */
+function leaving(data: ParticipantData, reason: LeaveReason): ParticipantData {
+  if (data.kind !== 'browser' || data.sip === undefined || reason !== 'left') return data;
+  const { statusAt: _joined, ...sip } = data.sip;
+  return { ...data, sip: { ...sip, status: 'hangup' } };
+}
+
 const STATUSES = ['dialing', 'ringing', 'automation', 'active', 'hangup'] as const;
 
 function sipData(
@@ -127,7 +149,7 @@ function sipData(
   const line = attributes['line'] ?? findLine(plan.lines, ours ?? '')?.name;
   return {
     direction: inbound ? 'inbound' : 'outbound',
-    ingress: attributes['trunkline.ingress'] === 'sip' ? 'sip' : 'livekit-sip',
+    ingress: attributes[INGRESS] === 'sip' ? 'sip' : 'livekit-sip',
     ...(status && { status }),
     ...(status === 'active' && { statusAt: seenAt }),
     ...text('sipCallIdFull', attributes['sip.callIDFull']),

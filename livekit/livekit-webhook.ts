@@ -15,6 +15,13 @@ const LiveKitRoom = z.object({
   creationTimeMs: int64.optional(),
 });
 
+/** By which of our ways in they came: `sip`, `browser`. */
+export const INGRESS = 'trunkline.ingress';
+
+/** What somebody with a token of ours is there for, where they are no caller. */
+export const ROLE = 'trunkline.role';
+export const LISTENER = 'listener';
+
 export const LiveKitParticipant = z.object({
   sid: z.string().optional(),
   identity: z.string().optional(),
@@ -26,6 +33,17 @@ export const LiveKitParticipant = z.object({
   isPublisher: z.boolean().optional(),
 });
 export type LiveKitParticipant = z.infer<typeof LiveKitParticipant>;
+
+/**
+ * Whether they are who the call is with: on the telephone, or by a browser that we let in. Who else
+ * joins with a browser may be anybody.
+ */
+export function isCaller({
+  kind,
+  attributes,
+}: Pick<LiveKitParticipant, 'kind' | 'attributes'>): boolean {
+  return kind === 'SIP' || attributes?.[INGRESS] === 'browser';
+}
 
 export const LiveKitWebhook = z.object({
   event: z.string().min(1).max(100),

@@ -1,11 +1,12 @@
 import type { AgentJob, Call, Leg } from '../calls/call.ts';
 import { isFinal } from '../calls/call.ts';
-import type { CallEvent } from '../calls/events.ts';
+import type { CallerKind, CallEvent } from '../calls/events.ts';
 import type { UnassignedRoom } from '../ledger/ledger.ts';
 import { plausibleTime } from '../calls/plausible-time.ts';
 import type { NumberPlan } from '../livekit/from-livekit.ts';
 import { correlationOf, participantData } from '../livekit/from-livekit.ts';
 import type { LiveKitRoom } from '../livekit/livekit-api.ts';
+import { isCaller } from '../livekit/livekit-webhook.ts';
 import type { LiveKitParticipant } from '../livekit/livekit-webhook.ts';
 
 /** A caller who was invited and never came into a room is given up, ms. */
@@ -21,7 +22,7 @@ export interface RoomState extends LiveKitRoom {
 
 /** Whether a phone call is in it, and the webhooks about everybody should have come. */
 export function isSettled({ people = [] }: RoomState, now: Date): boolean {
-  return people.some(({ kind }) => kind === 'SIP') && !people.some((one) => hasJustCome(one, now));
+  return people.some(isCaller) && !people.some((one) => hasJustCome(one, now));
 }
 
 /** What the record does not know of the people who are in this room. */
@@ -35,10 +36,11 @@ export function arrivals(
   const legs = calls.flatMap((call) => call.legs);
   return (room.people ?? []).flatMap((participant) => {
     const isNew = hasJustCome(participant, now);
-    if (participant.kind === 'SIP') {
+    if (isCaller(participant)) {
       const leg = legs.find((known) => hasStay(known, participant));
       const answered =
-        leg?.answeredAt === undefined && participant.attributes?.['sip.callStatus'] === 'active';
+        leg?.answeredAt === undefined &&
+        participantData(participant, plan, now.toISOString()).sip?.status === 'active';
       const unheardOf = leg === undefined && !isNew;
       return unheardOf || (answered && leg !== undefined)
         ? [joined(participant, room, plan, now)]
@@ -58,11 +60,12 @@ export function departures(call: Call, rooms: readonly RoomState[], now: Date): 
 
   const present = new Set(rooms.flatMap(({ people = [] }) => people.map(({ sid }) => sid)));
   const room = { roomSid: call.room?.sid };
+  const callerKind = call.ingress === 'browser' ? 'browser' : 'sip';
   const legs = call.legs.flatMap((leg) =>
     leg.stays
       .filter(({ participantSid, leftAt }) => leftAt === undefined && !present.has(participantSid))
       .map(({ participantSid }) =>
-        left({ ...room, participantSid, sipCallId: leg.sipCallId }, 'sip', now),
+        left({ ...room, participantSid, sipCallId: leg.sipCallId }, callerKind, now),
       ),
   );
   const agents = call.agents.flatMap(({ participantSid, jobId, joinedAt, leftAt }) => {
@@ -86,9 +89,9 @@ export function isCallOfAgent(
   if (!hasAgent) return false;
   if (room === undefined) return hasBegun;
   if (room.people === undefined) return false;
-  const has = (kind: string) => room.people?.some((one) => one.kind === kind) === true;
   // With a caller in it, it is that caller's call.
-  return !has('SIP') && (hasBegun || has('AGENT'));
+  if (room.people.some(isCaller)) return false;
+  return hasBegun || room.people.some(({ kind }) => kind === 'AGENT');
 }
 
 /** An agent waits where nobody has called: a call of its own. */
@@ -149,7 +152,7 @@ function left(
     sipCallId?: string | undefined;
     jobId?: string | undefined;
   },
-  kind: 'sip' | 'agent',
+  kind: CallerKind | 'agent',
   now: Date,
 ): CallEvent {
   const { roomSid, participantSid, sipCallId, jobId } = ids;

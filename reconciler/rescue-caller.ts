@@ -9,6 +9,7 @@ import type {
   LiveKitRoom,
   LiveKitRooms,
 } from '../livekit/livekit-api.ts';
+import { isCaller } from '../livekit/livekit-webhook.ts';
 import type { LiveKitParticipant } from '../livekit/livekit-webhook.ts';
 import type { Fallback } from '../config/config.ts';
 import type { RescuePlan } from './rescue-plan.ts';
@@ -232,8 +233,9 @@ function isComing(
   return dispatches.some(({ jobs }) => jobs.some((job) => !over.includes(job)));
 }
 
-function isLeg({ sipCallId, stays }: Leg, { sid, attributes, kind }: LiveKitParticipant): boolean {
-  if (kind !== 'SIP') return false;
+function isLeg({ sipCallId, stays }: Leg, person: LiveKitParticipant): boolean {
+  if (!isCaller(person)) return false;
+  const { sid, attributes } = person;
   if (stays.some(({ participantSid }) => participantSid === sid)) return true;
   return sipCallId !== undefined && attributes?.['sip.callID'] === sipCallId;
 }
@@ -252,8 +254,8 @@ function isGhost(call: Call, participant: LiveKitParticipant): boolean {
 }
 
 /** Not who only listens in. */
-function speaks({ kind, isPublisher }: LiveKitParticipant): boolean {
-  return kind === 'SIP' || kind === 'AGENT' || isPublisher === true;
+function speaks(person: LiveKitParticipant): boolean {
+  return isCaller(person) || person.kind === 'AGENT' || person.isPublisher === true;
 }
 
 /** The dispatch as it was; an agent that follows another one says so instead of greeting. */

@@ -141,5 +141,5 @@ function isAlarm({ type, data }: CallEvent): boolean {
 }
 
 function isArrival({ type, data }: CallEvent): boolean {
-  return type === 'participant.joined' && data.kind === 'sip';
+  return type === 'participant.joined' && (data.kind === 'sip' || data.kind === 'browser');
 }

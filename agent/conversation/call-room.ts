@@ -5,11 +5,13 @@ import { GREETED } from '../../calls/greeted.ts';
 import type { Config } from '../../config/config.ts';
 import { createLiveKit } from '../../livekit/livekit-api.ts';
 import type { LiveKit } from '../../livekit/livekit-api.ts';
+import { isCaller } from '../../livekit/livekit-webhook.ts';
 import type { LiveKitParticipant } from '../../livekit/livekit-webhook.ts';
 import { callStatus } from './caller.ts';
 import { fromRoomDisconnect } from './ending.ts';
 import type { Ending } from './ending.ts';
-import { followCaller, isOnThePhone } from './follow-caller.ts';
+import { isOnThePhone } from './caller.ts';
+import { followCaller } from './follow-caller.ts';
 import type { CallerEvents } from './follow-caller.ts';
 import { isOurAgent, watchForOtherAgents } from './one-agent.ts';
 
@@ -95,7 +97,7 @@ export class CallRoom {
     const sid = caller?.sid ?? '';
     const me = this.room.localParticipant?.identity;
     const mayGo = (one: LiveKitParticipant) => {
-      if (one.kind === 'SIP') return one.sid === sid;
+      if (isCaller(one)) return one.sid === sid;
       return one.identity === me || !isOurAgent(one, this.#ourAgents);
     };
     try {

@@ -2,6 +2,7 @@ import { ParticipantKind, RoomEvent } from '@livekit/rtc-node';
 import type { Participant, RemoteParticipant, Room } from '@livekit/rtc-node';
 import { GREETED } from '../../calls/greeted.ts';
 import type { CallerMet } from '../../calls/reports.ts';
+import { INGRESS } from '../../livekit/livekit-webhook.ts';
 import { toE164 } from '../../config/e164.ts';
 import { findLine } from '../../config/config.ts';
 import type { Config, Line } from '../../config/config.ts';
@@ -53,10 +54,20 @@ export function meetingWith({
   info,
   attributes,
 }: Pick<Participant, 'identity' | 'info' | 'attributes'>): CallerMet | undefined {
-  if (info.kind !== ParticipantKind.SIP) return undefined;
+  if (!isOnThePhone({ info, attributes })) return undefined;
   const joinedAtMs = Number(info.joinedAt ?? 0);
-  const known = Object.entries(attributes).filter(([key]) => /^(?:sip\.|line$)/.test(key));
+  const isBrowser = attributes[INGRESS] === 'browser';
+  const names = isBrowser ? /^(?:line|trunkline\.ingress)$/ : /^(?:sip\.|line$)/;
+  const known = Object.entries(attributes).filter(([key]) => names.test(key));
   return { identity, ...(joinedAtMs && { joinedAtMs }), attributes: Object.fromEntries(known) };
+}
+
+/** livekit-sip's callers, and those of every way in of ours, a browser's too. */
+export function isOnThePhone({
+  info,
+  attributes,
+}: Pick<RemoteParticipant, 'info' | 'attributes'>): boolean {
+  return info.kind === ParticipantKind.SIP || attributes[INGRESS] === 'browser';
 }
 
 export function callStatus(participant: Participant): string | undefined {

@@ -6,7 +6,8 @@ import {
   TrackKind,
 } from '@livekit/rtc-node';
 import type { RemoteParticipant, Room } from '@livekit/rtc-node';
-import { callStatus } from './caller.ts';
+import { LISTENER, ROLE } from '../../livekit/livekit-webhook.ts';
+import { callStatus, isOnThePhone } from './caller.ts';
 import { fromCallerLeft } from './ending.ts';
 import type { Ending } from './ending.ts';
 
@@ -37,7 +38,9 @@ function pickCaller(
   isPatient: boolean,
 ): RemoteParticipant | undefined {
   const all = [...people];
-  const persons = all.filter(({ info }) => info.kind === ParticipantKind.STANDARD);
+  const persons = all.filter(
+    (one) => one.info.kind === ParticipantKind.STANDARD && !isListener(one),
+  );
   return all.find(isOnThePhone) ?? persons.find(speaks) ?? (isPatient ? persons[0] : undefined);
 }
 
@@ -135,9 +138,9 @@ const NOT_BACK: Ending = {
   detail: 'the caller did not come back',
 };
 
-/** livekit-sip's callers, and those of every way in of ours. */
-export function isOnThePhone({ info }: Pick<RemoteParticipant, 'info'>): boolean {
-  return info.kind === ParticipantKind.SIP;
+/** One of ours, whom the token says it of: never the caller, whatever they publish. */
+function isListener({ attributes }: RemoteParticipant): boolean {
+  return attributes[ROLE] === LISTENER;
 }
 
 function speaks({ trackPublications }: RemoteParticipant): boolean {

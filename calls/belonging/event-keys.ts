@@ -62,7 +62,7 @@ export function isLegEvent(event: CallEvent): boolean {
       return true;
     case 'participant.joined':
     case 'participant.left':
-      return event.data.kind === 'sip';
+      return event.data.kind === 'sip' || event.data.kind === 'browser';
     default:
       return false;
   }

@@ -36,6 +36,23 @@ export function deskReply(messages: readonly DeskMessage[], tools: readonly Tool
   const lines = LINES[conversationLanguage(messages)];
   const last = messages.at(-1);
   if (last?.role === 'tool') return afterTool(messages, lines);
+  return stateAfter(messages, lines, tools).reply;
+}
+
+/**
+ * What a caller may say next that is understood, and moves the conversation on.
+ *
+ * @example nextSentences('en', []); // ["I'd like to book a table.", …]
+ */
+export function nextSentences(
+  language: 'en' | 'ru',
+  messages: readonly DeskMessage[],
+): readonly string[] {
+  const lines = LINES[language];
+  return lines.sentences[stateAfter(messages, lines, []).question];
+}
+
+function stateAfter(messages: readonly DeskMessage[], lines: Lines, tools: readonly Tool[]): State {
   let state: State = {
     booking: {},
     question: 'help',
@@ -45,7 +62,7 @@ export function deskReply(messages: readonly DeskMessage[], tools: readonly Tool
   for (const message of messages) {
     if (message.role === 'user') state = hear(state, message.text, lines, tools);
   }
-  return state.reply;
+  return state;
 }
 
 /** Every fixed line of the desk, to be rendered beforehand. */

@@ -64,6 +64,15 @@ export const ENGLISH: Lines = {
   booked: (number) =>
     `Your table is booked. Your confirmation number is ${number.split('').join(' ')}. Is there anything else?`,
   notBooked: 'I am sorry, that table is not free. For which other day and time?',
+  sentences: {
+    help: ["I'd like to book a table.", 'What are your opening hours?', 'Where are you located?'],
+    party: ['For four people.', 'For two people.', 'Just me.'],
+    when: ['Tomorrow at seven.', 'On Friday at six.', 'On Sunday at noon.'],
+    time: ['Tonight at eight.', 'Tomorrow at seven.'],
+    name: ['My name is Anna.', 'The name is Garcia.'],
+    confirm: ["Yes, that's right.", "No, that's wrong.", 'Could you repeat that?'],
+    anything_else: ['No, thank you.', 'Do you have parking?', 'Goodbye.'],
+  },
   understand(words) {
     const text = words.toLowerCase().replaceAll('’', "'");
     const party =

@@ -56,5 +56,7 @@ export interface Lines {
   /** @param number - digits of the confirmation number */
   readonly booked: (number: string) => string;
   readonly notBooked: string;
+  /** What a caller may say when that is asked, of the phrases that the recogniser knows. */
+  readonly sentences: Record<Question, readonly string[]>;
   readonly understand: (words: string) => Understanding;
 }

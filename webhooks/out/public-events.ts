@@ -173,7 +173,7 @@ function presences(call: Call): readonly Fact[] {
           participantSid,
           joinedAt ?? call.startedAt,
           leftAt ?? call.room?.finishedAt,
-          aboutLeg(leg),
+          aboutLeg(call, leg),
         ),
       ),
     ),
@@ -189,8 +189,9 @@ function presences(call: Call): readonly Fact[] {
   ];
 }
 
-function aboutLeg({ sipCallId, direction, from, to }: Leg): object {
-  return { kind: 'sip', sipCallId, direction, from, to };
+function aboutLeg({ ingress }: Call, { sipCallId, direction, from, to }: Leg): object {
+  const kind = ingress === 'browser' ? 'browser' : 'sip';
+  return { kind, sipCallId, direction, from, to };
 }
 
 function presence(

@@ -1,0 +1,7 @@
+import { render } from 'preact';
+import { App } from './app.tsx';
+import { resume } from './session/session.ts';
+
+const root = document.getElementById('desk');
+if (root !== null) render(<App />, root);
+void resume();
