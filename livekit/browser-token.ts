@@ -50,7 +50,9 @@ export function callerToken(
       canPublishData: true,
       canUpdateOwnMetadata: false,
     });
-    token.roomConfig = roomConfig;
+    // By itself it is written with every field that this version of the protocol has, and a server
+    // that does not know one refuses the token.
+    token.roomConfig = roomConfig.toJson() as unknown as RoomConfiguration;
   });
 }
 
