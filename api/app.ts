@@ -148,7 +148,15 @@ function v1({ config, ledger, log, ...deps }: AppDeps, metrics: Metrics) {
   const feed = new EventFeed({ ledger, log });
   const { lines, outbound, agentName, endpointAllow } = config;
   const livekit = deps.livekit ?? createLiveKit(config.livekit);
-  const operator = new Operator({ ledger, livekit, outbound, lines, agentName, log });
+  const operator = new Operator({
+    ledger,
+    livekit,
+    outbound,
+    lines,
+    key: config.livekit,
+    agentName,
+    log,
+  });
   const limits = { ...STREAM_LIMITS, ...deps.streamLimits };
   metrics.watchStreams(() => feed.readers);
 
@@ -160,7 +168,7 @@ function v1({ config, ledger, log, ...deps }: AppDeps, metrics: Metrics) {
     await api.register(sessionRoutes({ keys, sessions }));
     await api.register(callsRoutes({ ledger }));
     await api.register(browserCallsRoutes({ config }));
-    await api.register(operatorRoutes({ ledger, operator }));
+    await api.register(operatorRoutes({ ledger, operator, livekitUrl: config.livekitPublicUrl }));
     await api.register(linesRoutes({ lines }));
     await api.register(rehearsalRoutes({ ledger, providers: config.providers }));
     await api.register(eventsRoute({ feed, authenticate, limits }));

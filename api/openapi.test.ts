@@ -39,6 +39,7 @@ test('has every route', () => {
       'GET /v1/calls/{id}/events',
       'GET /v1/calls/{id}/transcript',
       'POST /v1/calls/{id}/hangup',
+      'POST /v1/calls/{id}/listeners',
       'POST /v1/calls/{id}/transfer',
       'POST /v1/browser-calls',
       'GET /v1/session',

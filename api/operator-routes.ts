@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { Call } from '../calls/call.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { isE164 } from '../config/e164.ts';
+import { BrowserTokenView } from './browser-calls-routes.ts';
 import { isDestination } from './destinations.ts';
 import type { Operator } from './operator.ts';
 import { ProblemError } from './problems.ts';
@@ -31,12 +32,18 @@ export const ActionView = z.object({
 });
 
 export interface OperatorRoutesOptions {
+  /** ws:// or wss://, of LiveKit, as browsers reach it. */
+  readonly livekitUrl: string;
   readonly ledger: Pick<Ledger, 'call'>;
   readonly operator: Operator;
 }
 
 /** `/v1/calls` and below: acting. */
-export function operatorRoutes({ ledger, operator }: OperatorRoutesOptions): FastifyPluginAsyncZod {
+export function operatorRoutes({
+  ledger,
+  operator,
+  livekitUrl,
+}: OperatorRoutesOptions): FastifyPluginAsyncZod {
   const tags = ['calls'];
 
   async function find(id: string): Promise<Call> {
@@ -75,6 +82,25 @@ export function operatorRoutes({ ledger, operator }: OperatorRoutesOptions): Fas
         const call = await find(params.id);
         await operator.hangup(call, principal?.id ?? '');
         return { callId: call.id, action: 'hangup' as const };
+      },
+    );
+
+    app.post(
+      '/v1/calls/:id/listeners',
+      {
+        schema: {
+          tags,
+          summary: 'A token to listen to a call from a browser, unseen and unheard',
+          description:
+            'The timeline has who asked, as `listener.admitted`, before the token is given.',
+          params: IdParams,
+          response: { 201: BrowserTokenView },
+        },
+      },
+      async ({ params, principal }, reply) => {
+        const call = await find(params.id);
+        const token = await operator.listen(call, principal?.id ?? '');
+        return reply.status(201).send({ url: livekitUrl, ...token });
       },
     );
 

@@ -7,7 +7,9 @@ import type { CallEvent } from '../calls/events.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { ERASED } from '../calls/erased.ts';
 import type { Correlation, EndReason } from '../calls/reports.ts';
-import type { Config, Line } from '../config/config.ts';
+import type { Config, Line, LiveKitConfig } from '../config/config.ts';
+import { listenerToken } from '../livekit/browser-token.ts';
+import type { BrowserToken } from '../livekit/browser-token.ts';
 import type { DialOptions, LiveKit, LiveKitRoom } from '../livekit/livekit-api.ts';
 import { LiveKitError } from '../livekit/livekit-error.ts';
 import { isCaller } from '../livekit/livekit-webhook.ts';
@@ -36,6 +38,8 @@ export interface OperatorOptions {
   readonly livekit: OperatorLiveKit;
   readonly outbound: Config['outbound'];
   readonly lines: readonly Line[];
+  /** What tokens for browsers are signed with. */
+  readonly key: Pick<LiveKitConfig, 'apiKey' | 'apiSecret'>;
   readonly agentName: string;
   readonly log: Pick<Logger, 'error' | 'info'>;
 }
@@ -105,6 +109,15 @@ export class Operator {
       });
     }
     await this.#record(call, { type: 'transfer.completed', data: { to, by } }, leg);
+  }
+
+  /** Lets somebody listen whom nobody in the call sees or hears. It is on the timeline before. */
+  async listen(call: Call, by: string): Promise<BrowserToken> {
+    const name = await this.#openRoom(call);
+    const token = await listenerToken(this.#options.key, name);
+    const { identity } = token;
+    await this.#record(call, { type: 'listener.admitted', data: { by, identity } });
+    return token;
   }
 
   /** Calls somebody and sends them the line's agent. Resolves with the call, before they answer. */

@@ -63,6 +63,11 @@ type OperatorEvent =
       readonly data: FailureData & { readonly endReason: EndReason };
     }
   | { readonly type: 'hangup.requested'; readonly data: OperatorData }
+  /** Somebody was let in to listen, as that identity. */
+  | {
+      readonly type: 'listener.admitted';
+      readonly data: OperatorData & { readonly identity: string };
+    }
   /** The call goes on. */
   | { readonly type: 'hangup.failed'; readonly data: FailureData }
   | {
@@ -211,6 +216,7 @@ const RANK = {
   'rescue.released': 7,
   'transfer.requested': 6,
   'hangup.requested': 6,
+  'listener.admitted': 6,
   'hangup.failed': 7,
   'transfer.failed': 7,
   'transfer.completed': 7,

@@ -229,6 +229,7 @@ function apply(call: Call, event: CallEvent): Call {
     case 'transfer.requested':
     case 'transfer.failed':
     case 'call.found':
+    case 'listener.admitted':
     case 'rescue.removed':
     case 'track.unpublished':
     case 'leg.dtmf':

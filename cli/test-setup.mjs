@@ -10,6 +10,7 @@ const tools = {
   sox: 'sox',
   'espeak-ng': 'espeak-ng',
   'redis-server': 'redis-server',
+  chromium: 'chromium',
 };
 
 /**

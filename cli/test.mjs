@@ -20,6 +20,8 @@ try {
   installTools(say);
   const node = await findNode(root);
   run(node, [join(root, 'cli', 'main.ts'), 'livekit-server']);
+  // Before the tests, which run side by side and would all build it.
+  run(node, [join(root, 'cli', 'build-desk.ts')]);
   if (!args.includes('--setup')) process.exitCode = runTests(node);
 } catch (error) {
   say(error instanceof Error ? error.message : String(error));

@@ -53,6 +53,8 @@ export interface TrunklineClient {
     /** Calls somebody; resolves before they answer. */
     create(call: z.input<typeof NewCall>, options?: PostOptions): Promise<Call>;
     hangup(id: string, options?: PostOptions): Promise<Action>;
+    /** A token to listen from a browser, unseen and unheard; the timeline says who. */
+    listen(id: string): Promise<BrowserToken>;
     /** Resolves when the far end has taken the call. */
     transfer(
       id: string,
@@ -129,6 +131,7 @@ export function createClient(options: ClientOptions): TrunklineClient {
     transcript: (id) => get(at('calls', id, '/transcript')),
     create: (call, more) => post('/v1/calls', call, more),
     hangup: (id, more) => post(at('calls', id, '/hangup'), undefined, more),
+    listen: (id) => post(at('calls', id, '/listeners')),
     transfer: (id, body, more) => post(at('calls', id, '/transfer'), body, more),
   };
 

@@ -1,0 +1,114 @@
+import { AxeBuilder } from '@axe-core/playwright';
+import type { Page } from 'playwright-core';
+import { expect, test } from 'vitest';
+import { createClient } from '../client/index.ts';
+import { useBrowser } from './harness/browser.ts';
+import { useTestStack } from './harness/use-test-stack.ts';
+import { waitFor } from './harness/wait-for.ts';
+
+const stackOf = useTestStack();
+const browser = useBrowser();
+
+const api = () => createClient({ url: stackOf().apiUrl, apiKey: stackOf().apiKey });
+
+async function signedIn(options?: Parameters<typeof browser.newPage>[0]): Promise<Page> {
+  const page = await browser.newPage(options);
+  await page.goto((await api().session.link()).url);
+  await page.getByRole('heading', { name: 'Live' }).waitFor();
+  return page;
+}
+
+test('the link signs in, and only once', async () => {
+  const { url } = await api().session.link();
+  const page = await browser.newPage();
+  await page.goto(url);
+  await page.getByRole('heading', { name: 'Live' }).waitFor();
+  expect(page.url()).not.toContain('sign-in');
+  await page.getByText('No call goes on').waitFor();
+
+  const second = await browser.newPage();
+  await second.goto(url);
+  await second.getByText('This link was used before').waitFor();
+  expect(await second.getByRole('heading', { name: 'Live' }).count()).toBe(0);
+});
+
+test('an API key signs in, a wrong one does not', async () => {
+  const page = await browser.newPage();
+  await page.goto(`${stackOf().apiUrl}/desk/`);
+  await page.getByLabel('Or sign in with an API key').fill('a-key-that-nobody-has');
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.getByText('This is no valid API key.').waitFor();
+  await page.getByLabel('Or sign in with an API key').fill(stackOf().apiKey);
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.getByRole('heading', { name: 'Live' }).waitFor();
+  await page.getByRole('button', { name: 'Sign out' }).click();
+  await page.getByLabel('Or sign in with an API key').waitFor();
+});
+
+test('a table is booked by the buttons, without a key and without a microphone', async () => {
+  const page = await signedIn();
+  await page.getByRole('link', { name: 'Talk', exact: true }).click();
+  await page.getByRole('button', { name: 'Call without microphone' }).click();
+  const booking = [
+    ["I'd like to book a table.", 'For how many people?'],
+    ['For four people.', 'For which day and time?'],
+    ['Tomorrow at seven.', 'What name is the booking for?'],
+    ['My name is Anna.', 'Is that right?'],
+    ["Yes, that's right.", 'Is there anything else?'],
+    ['No, thank you.', 'Goodbye.'],
+  ] as const;
+  await page.locator('.captions .agent', { hasText: 'How can I help you?' }).waitFor();
+  for (const [sentence, answer] of booking) {
+    await page.getByRole('button', { name: sentence }).click();
+    await page.locator('.captions .caller', { hasText: sentence }).waitFor();
+    await page.locator('.captions .agent', { hasText: answer }).waitFor();
+  }
+  await page.getByText('The call is over.').waitFor();
+
+  await page.getByRole('link', { name: 'Why it went as it went' }).click();
+  const id = /call_\w+/.exec(page.url())?.[0] ?? '';
+  const call = await waitFor(async () => {
+    const found = await api().calls.get(id);
+    return found.sealedAt === undefined ? undefined : found;
+  });
+  expect(call).toMatchObject({
+    ingress: 'browser',
+    direction: 'inbound',
+    state: 'ended',
+    endedBy: 'agent',
+    endReason: 'agent_hangup',
+    line: 'reservations',
+  });
+  expect(call.missing).toBeUndefined();
+  const said = call.turns.filter(({ who }) => who === 'caller').map(({ text }) => text);
+  expect(said).toEqual(booking.map(([sentence]) => sentence));
+});
+
+test('who hangs up in the browser is the caller who hung up', async () => {
+  const page = await signedIn();
+  await page.getByRole('link', { name: 'Talk', exact: true }).click();
+  await page.getByLabel('Line').selectOption('anything');
+  await page.getByRole('button', { name: 'Call without microphone' }).click();
+  await page.locator('.captions .agent').first().waitFor();
+  await page.getByRole('button', { name: 'Hang up' }).click();
+  await page.getByText('The call is over.').waitFor();
+  const call = await waitFor(async () => {
+    const { data } = await api().calls.list({ line: 'anything' });
+    return data[0]?.sealedAt === undefined ? undefined : data[0];
+  });
+  expect(call).toMatchObject({
+    ingress: 'browser',
+    endedBy: 'caller',
+    endReason: 'caller_hangup',
+  });
+});
+
+test.each(['light', 'dark'] as const)('axe finds nothing, %s', async (colorScheme) => {
+  const page = await signedIn({ colorScheme });
+  for (const name of ['Live', 'Calls', 'Talk']) {
+    await page.getByRole('link', { name, exact: true }).click();
+    await page.getByRole('heading', { level: 1 }).waitFor();
+    const { violations } = await new AxeBuilder({ page }).analyze();
+    expect(violations.map(({ id, nodes }) => `${name}: ${id} ${nodes[0]?.html}`)).toEqual([]);
+  }
+});
