@@ -7,6 +7,7 @@ import type { Store } from './store.ts';
 import type { Config } from '../config/config.ts';
 import { createLiveKit } from '../livekit/livekit-api.ts';
 import { livekitWebhooks } from '../webhooks/in/receive.ts';
+import { ActivityBoard, activityRoute } from './activity.ts';
 import { createAuthenticate, guard } from './access.ts';
 import type { Limits } from './access.ts';
 import { createApiKeys } from './api-keys.ts';
@@ -109,7 +110,9 @@ export async function createApp(deps: AppDeps): Promise<FastifyInstance> {
       onReport: (type, outcome) => metrics.countReport(type, outcome),
     }),
   );
-  await app.register(v1(deps, metrics));
+  const board = new ActivityBoard(ledger);
+  await app.register(activityRoute(board, { apiKey, apiSecret }));
+  await app.register(v1(deps, metrics, board));
 
   const hide = { schema: { hide: true } };
   const index = { service: 'trunkline', desk: '/desk/', openapi: '/openapi.json', docs: '/docs' };
@@ -137,7 +140,7 @@ export async function createApp(deps: AppDeps): Promise<FastifyInstance> {
 }
 
 /** All that needs a key. */
-function v1({ config, ledger, log, ...deps }: AppDeps, metrics: Metrics) {
+function v1({ config, ledger, log, ...deps }: AppDeps, metrics: Metrics, board: ActivityBoard) {
   const keys = createApiKeys(deps.apiKeys, ledger.apiKeys);
   const sessions = createSessions({
     secret: config.livekit.apiSecret,
@@ -171,7 +174,7 @@ function v1({ config, ledger, log, ...deps }: AppDeps, metrics: Metrics) {
     await api.register(operatorRoutes({ ledger, operator, livekitUrl: config.livekitPublicUrl }));
     await api.register(linesRoutes({ lines }));
     await api.register(rehearsalRoutes({ ledger, providers: config.providers }));
-    await api.register(eventsRoute({ feed, authenticate, limits }));
+    await api.register(eventsRoute({ feed, board, authenticate, limits }));
     await api.register(endpointsRoutes({ outbox: ledger.outbox, endpointAllow }));
     await api.register(deliveriesRoutes({ outbox: ledger.outbox }));
     await api.register(keysRoutes({ keys: ledger.apiKeys }));

@@ -4,6 +4,7 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { PublicEvent } from '../webhooks/out/public-events.ts';
 import { PUBLIC_EVENT_TYPES, matchesType } from '../webhooks/out/public-events.ts';
+import type { ActivityBoard, CallActivity } from './activity.ts';
 import type { Authenticate } from './access.ts';
 import type { EventFeed } from './event-feed.ts';
 import { ProblemError } from './problems.ts';
@@ -54,6 +55,12 @@ export const StreamQuery = z.object({
     .describe('types between commas: `call.ended`, all below one (`call.*`), or `*`'),
   callId: z.string().max(64).optional(),
   line: z.string().max(100).optional(),
+  activity: z
+    .enum(['true', 'false'])
+    .default('false')
+    .describe(
+      '`true`: also what calls are at, as SSE events named `activity` with `callId` and `activity`; they have no id, and are never sent again',
+    ),
   after: position
     .optional()
     .describe('begin after this position; `0`: with the oldest. Without it: with what comes next'),
@@ -63,6 +70,7 @@ const StreamHeaders = z.object({ 'last-event-id': position.optional() });
 
 interface StreamOptions {
   readonly feed: EventFeed;
+  readonly board: ActivityBoard;
   readonly authenticate: Authenticate;
   readonly limits: StreamLimits;
 }
@@ -74,7 +82,7 @@ interface StreamOptions {
  * own pace, and one that stops reading is dropped.
  */
 export function eventsRoute(options: StreamOptions): FastifyPluginAsyncZod {
-  const { feed, authenticate, limits } = options;
+  const { feed, board, authenticate, limits } = options;
   const closing = new AbortController();
 
   return async (app) => {
@@ -118,6 +126,7 @@ export function eventsRoute(options: StreamOptions): FastifyPluginAsyncZod {
             limits,
             closing: closing.signal,
             matches: filterOf(query, feed),
+            activity: query.activity === 'true' ? activityFor(query, feed, board) : undefined,
             isWelcome: async () => (await authenticate(request)) !== undefined,
           });
         } catch (error) {
@@ -139,6 +148,8 @@ interface Streaming {
   readonly closing: AbortSignal;
   readonly matches: (event: PublicEvent) => Promise<boolean>;
   readonly isWelcome: () => Promise<boolean>;
+  /** Calls the listener with what calls are at; returns how to stop. */
+  readonly activity: ((tell: (told: CallActivity) => void) => () => void) | undefined;
 }
 
 async function stream(raw: ServerResponse, after: number, options: Streaming): Promise<void> {
@@ -147,6 +158,12 @@ async function stream(raw: ServerResponse, after: number, options: Streaming): P
   raw.once('close', () => gone.abort());
   const ended = AbortSignal.any([gone.signal, closing]);
   let position = after;
+  const forget = options.activity?.((told) => {
+    // A client that is behind does without.
+    if (raw.destroyed || raw.writableNeedDrain) return;
+    raw.write(`event: activity\ndata: ${JSON.stringify(told)}\n\n`);
+  });
+  raw.once('close', () => forget?.());
 
   await send(raw, `retry: ${limits.retryMs}\nid: ${position}\n\n`, limits.stallMs);
   while (!ended.aborted) {
@@ -191,6 +208,23 @@ async function send(raw: ServerResponse, text: string, stallMs: number): Promise
 
 function format({ position, ...event }: PublicEvent): string {
   return `id: ${position}\nevent: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`;
+}
+
+function activityFor(
+  { callId, line }: z.output<typeof StreamQuery>,
+  feed: EventFeed,
+  board: ActivityBoard,
+): Streaming['activity'] {
+  const isWanted = async (id: string) =>
+    (callId === undefined || callId === id) &&
+    (line === undefined || (await feed.lineOf(id)) === line);
+  return (tell) =>
+    board.listen((told) => {
+      isWanted(told.callId).then(
+        (isWanted) => isWanted && tell(told),
+        () => undefined, // The database is away: nothing is kept for later.
+      );
+    });
 }
 
 function filterOf(

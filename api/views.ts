@@ -8,6 +8,8 @@ import { LAYERS } from '../calls/why/rule.ts';
 import type { Why } from '../calls/why/rule.ts';
 import type { Line } from '../config/config.ts';
 
+export type { Activity } from '../calls/activity.ts';
+
 /** RFC 3339 with milliseconds. */
 const time = z.iso.datetime();
 

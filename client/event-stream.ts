@@ -1,5 +1,6 @@
 import { createParser } from 'eventsource-parser';
 import type { z } from 'zod';
+import type { Activity } from '../api/views.ts';
 import type { PublicEventView, StreamQuery } from '../api/events-route.ts';
 import { TrunklineError } from './request.ts';
 import type { Requester } from './request.ts';
@@ -13,9 +14,17 @@ export type StreamedEvent = z.output<typeof PublicEventView> & {
   readonly position: string;
 };
 
-export interface StreamOptions extends Omit<z.input<typeof StreamQuery>, 'types'> {
+/** What a call is at in this moment. */
+export interface CallActivity {
+  readonly callId: string;
+  readonly activity: Activity;
+}
+
+export interface StreamOptions extends Omit<z.input<typeof StreamQuery>, 'types' | 'activity'> {
   /** `call.ended`, all below a type (`call.*`), or `*`. */
   readonly types?: readonly string[];
+  /** Told what calls are at, between the events; never again, and nothing of what was missed. */
+  readonly onActivity?: (told: CallActivity) => void;
   /** Ends the stream. */
   readonly signal?: AbortSignal;
   /** Told when a connection is there: the first one, and each that is made anew. */
@@ -38,6 +47,7 @@ export async function* streamEvents(
     signal = new AbortController().signal,
     onConnect,
     onReconnect,
+    onActivity,
     ...filter
   }: StreamOptions = {},
 ): AsyncGenerator<StreamedEvent> {
@@ -47,10 +57,16 @@ export async function* streamEvents(
   const parser = createParser({
     onId: (id) => (lastId = id),
     onRetry: (ms) => (retryMs = ms),
-    onEvent: ({ id = '', data }) =>
-      queue.push({ ...(JSON.parse(data) as Omit<StreamedEvent, 'position'>), position: id }),
+    onEvent({ id = '', event, data }) {
+      if (event === 'activity') onActivity?.(JSON.parse(data) as CallActivity);
+      else queue.push({ ...(JSON.parse(data) as Omit<StreamedEvent, 'position'>), position: id });
+    },
   });
-  const query = { ...filter, ...(types !== undefined && { types: types.join(',') }) };
+  const query = {
+    ...filter,
+    ...(onActivity !== undefined && { activity: 'true' }),
+    ...(types !== undefined && { types: types.join(',') }),
+  };
 
   while (!signal.aborted) {
     const silent = new AbortController();

@@ -14,6 +14,6 @@ export type {
   Transcript,
   TrunklineClient,
 } from './client.ts';
-export type { StreamOptions, StreamedEvent } from './event-stream.ts';
+export type { CallActivity, StreamOptions, StreamedEvent } from './event-stream.ts';
 export { TrunklineError } from './request.ts';
 export type { ClientOptions, PostOptions } from './request.ts';

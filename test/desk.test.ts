@@ -3,10 +3,20 @@ import type { Page } from 'playwright-core';
 import { expect, test } from 'vitest';
 import { createClient } from '../client/index.ts';
 import { useBrowser } from './harness/browser.ts';
+import { finalRecord } from './harness/call-records.ts';
+import { startCall } from './harness/simulated-caller.ts';
 import { useTestStack } from './harness/use-test-stack.ts';
+import { useVoice } from './harness/use-voice.ts';
 import { waitFor } from './harness/wait-for.ts';
 
+/** HTMLAudioElement, as far as it is asked. */
+interface Ear {
+  readonly paused: boolean;
+  readonly currentTime: number;
+}
+
 const stackOf = useTestStack();
+const voiceOf = useVoice(stackOf);
 const browser = useBrowser();
 
 const api = () => createClient({ url: stackOf().apiUrl, apiKey: stackOf().apiKey });
@@ -101,6 +111,49 @@ test('who hangs up in the browser is the caller who hung up', async () => {
     endedBy: 'caller',
     endReason: 'caller_hangup',
   });
+});
+
+test('a SIP call is seen as it is spoken, listened to unseen, and hung up on', async () => {
+  const page = await signedIn();
+  const from = '+12025550407';
+  const call = startCall(stackOf(), voiceOf(), {
+    from,
+    to: `sip:+12025550100@${stackOf().sip}`,
+    say: ["I'd like to book a table.", 'For four people.'],
+    hangUpAfterMs: 60_000,
+  });
+  const row = page.locator('.live li', { hasText: from });
+  await row.getByText('talking').waitFor();
+  // Words of a sentence that has not ended yet.
+  await row.getByText(/^Hello, this is\b.* …$/).waitFor();
+  await row.getByText("I'd like to book a table.").waitFor();
+  await row.getByRole('link').click();
+
+  await page.getByRole('button', { name: 'Listen in' }).click();
+  await page.getByRole('button', { name: 'Stop listening' }).waitFor();
+  const heard = () =>
+    page
+      .locator('audio')
+      .evaluateAll((ears: readonly Ear[]) => ears.map((ear) => !ear.paused && ear.currentTime > 1));
+  await waitFor(async () => (await heard()).join() === 'true,true');
+  await page.locator('.transcript .agent', { hasText: 'For which day and time?' }).waitFor();
+  await page.getByRole('button', { name: 'Stop listening' }).click();
+  await page.getByRole('button', { name: 'Hang up' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Hang up' }).click();
+  await page.getByText(/^An operator hung up/).waitFor();
+  await call.result;
+
+  const record = await finalRecord(stackOf(), from);
+  expect(record).toMatchObject({ endedBy: 'operator', endReason: 'operator_hangup' });
+  const { timeline } = await api().calls.get(record.id);
+  const listener = timeline.find(({ type }) => type === 'listener.admitted')?.data;
+  expect(listener).toMatchObject({ by: expect.stringMatching(/^env_/) });
+  const presence = timeline.filter(({ data }) => data['identity'] === listener?.['identity']);
+  expect(presence.map(({ type }) => type)).toEqual([
+    'listener.admitted',
+    'participant.joined',
+    'participant.left',
+  ]);
 });
 
 test.each(['light', 'dark'] as const)('axe finds nothing, %s', async (colorScheme) => {

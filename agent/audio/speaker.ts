@@ -37,6 +37,14 @@ export class Speaker extends voice.ParticipantAudioOutput {
     return account.said(this.#played ?? account.seconds - waiting, this.#state === 'whole');
   }
 
+  /** What has been heard of the speech that goes on; undefined where there is none. */
+  saidSoFar(): string | undefined {
+    const account = this.#account;
+    if (!account || this.#played !== undefined) return undefined;
+    const waiting = Math.max(0, this.#lastsUntil - Date.now()) / 1000;
+    return account.said(account.seconds - waiting, this.#state === 'whole');
+  }
+
   override async captureFrame(frame: AudioFrame): Promise<void> {
     if (this.#state !== 'open' || !this.#account) this.#begin();
     const account = this.#account as SpokenAccount;

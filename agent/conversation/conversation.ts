@@ -1,5 +1,6 @@
 import { voice } from '@livekit/agents';
 import type { Logger } from 'pino';
+import type { Activity } from '../../calls/activity.ts';
 import type { ReportBody } from '../../calls/reports.ts';
 import type { Line } from '../../config/config.ts';
 import { CallAgent } from './call-agent.ts';
@@ -17,6 +18,7 @@ import { speechOf } from '../speech/speakable.ts';
 import { Speaker } from '../audio/speaker.ts';
 import { asFrames, play } from '../speech/spoken-texts.ts';
 import type { SpokenTexts } from '../speech/spoken-texts.ts';
+import { tellActivity } from './tell-activity.ts';
 import { endCallTool } from '../tools/tools.ts';
 
 const { AgentSessionEventTypes: Happened } = voice;
@@ -38,6 +40,7 @@ export interface ConversationOptions {
   readonly audio: CallerAudio;
   readonly log: Logger;
   readonly report: (body: ReportBody) => void;
+  readonly tell: (activity: Activity) => void;
   /** It wants the call to end; the first time counts. */
   readonly end: (ending: Ending) => void;
   /** Aborted when the call is over. */
@@ -63,9 +66,10 @@ export class Conversation {
   }
 
   async start(): Promise<void> {
-    const { line, speaker, audio, report, end } = this.#options;
+    const { line, speaker, audio, report, tell, end, signal } = this.#options;
     const session = this.#session;
     reportConversation(session, speaker, report);
+    tellActivity(session, speaker, tell, signal);
     session.on(Happened.Close, ({ error }) => {
       if (error) end(providerFailure(error.type));
     });

@@ -53,8 +53,8 @@ export function OneCall() {
       }, GATHER_MS);
     };
     void load();
-    const unlisten = onEvent(({ callId, type }) => {
-      if (callId === id && type !== ('call.activity' as string)) loadSoon();
+    const unlisten = onEvent(({ callId }) => {
+      if (callId === id) loadSoon();
     });
     return () => {
       clearTimeout(gathering);
@@ -107,7 +107,7 @@ export function OneCall() {
           turns={found.turns}
           startedAt={found.startedAt}
           selected={selected}
-          hearing={found.endedAt === undefined ? activity?.hearing : undefined}
+          activity={found.endedAt === undefined ? activity : undefined}
         />
         <Facts call={found} />
       </div>

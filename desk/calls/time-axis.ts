@@ -5,7 +5,8 @@ export const LANES = [
   'line',
   'room',
   'agent',
-  'speech',
+  'caller',
+  'reply',
   'rescue',
   'operator',
   'deliveries',
@@ -16,7 +17,8 @@ export const LANE_NAMES: Readonly<Record<Lane, string>> = {
   line: 'Line',
   room: 'Room',
   agent: 'Agent',
-  speech: 'Speech',
+  caller: 'Caller says',
+  reply: 'Agent says',
   rescue: 'Rescue',
   operator: 'Operator',
   deliveries: 'Told',
@@ -63,7 +65,7 @@ export function axisOf(call: CallDetail, deliveries: readonly Delivery[], now: n
         ];
   const turns = call.turns.map((turn, index): Mark => ({
     id: turnId(index),
-    lane: 'speech',
+    lane: turn.who === 'caller' ? 'caller' : 'reply',
     from: Date.parse(turn.startedAt ?? turn.at),
     to: Date.parse(turn.endedAt ?? turn.at),
     label: `${turn.who}: ${turn.text}`,
@@ -113,6 +115,9 @@ function laneOf({ type, source, data }: TimelineEvent): Lane {
   if (source === 'operator') return 'operator';
   if (type.startsWith('leg.')) return 'line';
   if (type.startsWith('agent.') || type === 'usage') return 'agent';
-  if (type.startsWith('participant.')) return data['kind'] === 'agent' ? 'agent' : 'line';
+  if (type.startsWith('participant.')) {
+    if (data['kind'] === 'agent') return 'agent';
+    return data['kind'] === 'other' ? 'operator' : 'line';
+  }
   return 'room';
 }

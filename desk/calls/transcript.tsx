@@ -1,6 +1,7 @@
 import type { Signal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import type { CallDetail } from '../../client/index.ts';
+import type { Activity } from '../live/live-calls.ts';
 import { msWord } from '../ui/words.ts';
 import { turnId } from './time-axis.ts';
 
@@ -10,12 +11,12 @@ export function Transcript({
   turns,
   startedAt,
   selected,
-  hearing,
+  activity,
 }: {
   turns: readonly Turn[];
   startedAt: string;
   selected: Signal<string | undefined>;
-  hearing: string | undefined;
+  activity: Activity | undefined;
 }) {
   const list = useRef<HTMLOListElement>(null);
   useEffect(() => {
@@ -24,7 +25,7 @@ export function Transcript({
   return (
     <section class="card transcript" aria-labelledby="transcript">
       <h2 id="transcript">What was said</h2>
-      {turns.length === 0 && hearing === undefined && <p class="muted">Nothing.</p>}
+      {turns.length === 0 && activity === undefined && <p class="muted">Nothing.</p>}
       <ol ref={list}>
         {turns.map((turn, index) => {
           const isSelected = selected.value === turnId(index);
@@ -45,28 +46,36 @@ export function Transcript({
                   )}
                 </span>
               </button>
-              {turn.latency && <Stages latency={turn.latency} />}
+              <Stages reply={turn} before={turns[index - 1]} />
             </li>
           );
         })}
-        {hearing !== undefined && hearing !== '' && (
-          <li class="caller">
-            <span class="turn">
-              <span />
-              <span class="speaker">caller</span>
-              <i class="muted">{hearing} …</i>
-            </span>
-          </li>
-        )}
+        <Now who="agent" words={activity?.saying} />
+        <Now who="caller" words={activity?.hearing} />
       </ol>
     </section>
   );
 }
 
+/** What is being said. */
+function Now({ who, words }: { who: Turn['who']; words: string | undefined }) {
+  if (words === undefined || words === '') return null;
+  return (
+    <li class={who}>
+      <span class="turn">
+        <span />
+        <span class="speaker">{who}</span>
+        <i class="muted">{words} …</i>
+      </span>
+    </li>
+  );
+}
+
 /** From the end of the caller's words to the first sound of the reply, stage by stage. */
-function Stages({ latency }: { latency: NonNullable<Turn['latency']> }) {
-  const { endpointing = 0, llmFirstToken = 0, ttsFirstByte = 0, total } = latency;
+function Stages({ reply, before }: { reply: Turn; before: Turn | undefined }) {
+  const { llmFirstToken = 0, ttsFirstByte = 0, total } = reply.latency ?? {};
   if (total === undefined) return null;
+  const endpointing = before?.who === 'caller' ? (before.latency?.endpointing ?? 0) : 0;
   // Stages overlap where the model begins before the turn has ended.
   const rest = Math.max(0, total - endpointing - llmFirstToken - ttsFirstByte);
   const stages = [

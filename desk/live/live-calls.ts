@@ -1,5 +1,5 @@
 import { signal } from '@preact/signals';
-import type { Call, StreamedEvent } from '../../client/index.ts';
+import type { Call, CallActivity, StreamedEvent } from '../../client/index.ts';
 import { api } from '../api.ts';
 import { session } from '../session/session.ts';
 
@@ -22,11 +22,7 @@ export type Summary = Pick<
   | 'room'
 >;
 
-export interface Activity {
-  readonly agent?: 'listening' | 'thinking' | 'speaking' | undefined;
-  /** What the caller is saying, as it is understood so far. */
-  readonly hearing?: string | undefined;
-}
+export type Activity = CallActivity['activity'];
 
 export interface LiveCall extends Summary {
   readonly lastTurn?: Turn | undefined;
@@ -44,11 +40,19 @@ export const connection = signal<'connecting' | 'open' | 'lost'>('connecting');
 
 type Listener = (event: StreamedEvent) => void;
 const listeners = new Set<Listener>();
+type ActivityListener = (told: CallActivity) => void;
+const activityListeners = new Set<ActivityListener>();
 
 /** Told of everything that happens while the desk is open. Returns how to stop. */
 export function onEvent(listener: Listener): () => void {
   listeners.add(listener);
   return () => listeners.delete(listener);
+}
+
+/** Told what calls are at, as they are at it. Returns how to stop. */
+export function onActivity(listener: ActivityListener): () => void {
+  activityListeners.add(listener);
+  return () => activityListeners.delete(listener);
 }
 
 let watching: AbortController | undefined;
@@ -70,6 +74,10 @@ async function watch(signal: AbortSignal): Promise<void> {
   try {
     const events = api.events({
       signal,
+      onActivity: (told) => {
+        note(told);
+        for (const listener of activityListeners) listener(told);
+      },
       onConnect: () => {
         connection.value = 'open';
         void load();
@@ -106,10 +114,9 @@ async function load(): Promise<void> {
 
 function take({ type, callId, data }: StreamedEvent): void {
   if (callId === null) return;
-  const { call, turn, activity, warning } = data as {
+  const { call, turn, warning } = data as {
     call?: Summary;
     turn?: Turn;
-    activity?: Activity;
     warning?: { sentence: string };
   };
   if (type === 'call.withdrawn') return drop(callId);
@@ -118,13 +125,25 @@ function take({ type, callId, data }: StreamedEvent): void {
   const next = {
     ...before,
     ...call,
-    ...(turn && { lastTurn: turn }),
-    ...(activity && { activity }),
+    ...(turn && { lastTurn: turn, state: spoken((call ?? before)?.state) }),
     ...(warning && { warning: warning.sentence }),
   } as LiveCall;
   const others = (liveCalls.value ?? []).filter(({ id }) => id !== callId);
   liveCalls.value = sorted([next, ...others]);
   if (type === 'call.ended') setTimeout(() => drop(callId), ENDED_SHOWN_MS);
+}
+
+function note({ callId, activity }: CallActivity): void {
+  liveCalls.value = liveCalls.value?.map((call) =>
+    call.id === callId
+      ? { ...call, state: spoken(call.state), activity: { ...call.activity, ...activity } }
+      : call,
+  );
+}
+
+/** No event tells when an answered call is spoken in; whoever speaks shows it. */
+function spoken(state: Call['state'] = 'in_progress'): Call['state'] {
+  return state === 'connected' || state === 'ringing' ? 'in_progress' : state;
 }
 
 function drop(callId: string): void {

@@ -33,7 +33,8 @@ export function Live() {
 function OneLive({ call }: { call: LiveCall }) {
   const { id, state, line, startedAt, endedAt, lastTurn, warning, activity, ingress } = call;
   const until = endedAt === undefined ? now.value : Date.parse(endedAt);
-  const hearing = activity?.hearing;
+  const { hearing = '', saying = '' } = endedAt === undefined ? (activity ?? {}) : {};
+  const [who, words] = hearing === '' ? ['agent', saying] : ['caller', hearing];
   return (
     <li class={warning === undefined ? '' : 'warned'}>
       <a href={`/desk/calls/${id}`}>
@@ -49,9 +50,9 @@ function OneLive({ call }: { call: LiveCall }) {
           <span class="doing">{endedAt === undefined ? (activity?.agent ?? '') : ''}</span>
         </span>
         <span class="said">
-          {hearing !== undefined ? (
+          {words !== '' ? (
             <>
-              <span class="muted">caller</span> <i>{hearing} …</i>
+              <span class="muted">{who}</span> <i>{words} …</i>
             </>
           ) : (
             lastTurn && (

@@ -2,7 +2,7 @@ import { batch, signal } from '@preact/signals';
 import { Room, RoomEvent, Track } from 'livekit-client';
 import type { StreamedEvent } from '../../client/index.ts';
 import { api } from '../api.ts';
-import { onEvent } from '../live/live-calls.ts';
+import { onActivity, onEvent } from '../live/live-calls.ts';
 import type { Activity, Summary, Turn } from '../live/live-calls.ts';
 
 export type Phase = 'joining' | 'waiting' | 'talking' | 'over';
@@ -29,11 +29,18 @@ export class TalkCall {
   readonly #ears: HTMLMediaElement[] = [];
   #stream: MediaStream | undefined;
   #roomName = '';
-  readonly #unlisten: () => void;
+  readonly #unlisten: readonly (() => void)[];
 
   constructor() {
     this.#microphone.connect(this.#mouth);
-    this.#unlisten = onEvent((event) => this.#hear(event));
+    this.#unlisten = [
+      onEvent((event) => this.#hear(event)),
+      onActivity(({ callId, activity }) => {
+        if (callId === this.callId.value) {
+          this.activity.value = { ...this.activity.value, ...activity };
+        }
+      }),
+    ];
     this.#room.on(RoomEvent.TrackSubscribed, (track) => {
       if (track.kind !== Track.Kind.Audio) return;
       const ear = track.attach();
@@ -109,19 +116,18 @@ export class TalkCall {
   }
 
   #hear({ callId, data }: StreamedEvent): void {
-    const { call, turn, activity } = data as { call?: Summary; turn?: Turn; activity?: Activity };
+    const { call, turn } = data as { call?: Summary; turn?: Turn };
     if (this.callId.value === undefined) {
       if (this.#roomName === '' || call?.room?.name !== this.#roomName) return;
       this.callId.value = call.id;
     }
     if (callId !== this.callId.value) return;
+    if (turn === undefined) return;
+    const others = this.turns.value.filter((one) => one.at !== turn.at || one.who !== turn.who);
     batch(() => {
-      if (turn) {
-        const others = this.turns.value.filter((one) => one.at !== turn.at || one.who !== turn.who);
-        this.turns.value = [...others, turn];
-        if (turn.who === 'caller') this.activity.value = { ...this.activity.value, hearing: '' };
-      }
-      if (activity) this.activity.value = activity;
+      this.turns.value = [...others, turn];
+      const done = turn.who === 'caller' ? { hearing: '' } : { saying: '' };
+      this.activity.value = { ...this.activity.value, ...done };
     });
   }
 
@@ -136,7 +142,7 @@ export class TalkCall {
 
   /** What is told of it afterwards, its last turn, is still of interest until then. */
   close(): void {
-    this.#unlisten();
+    for (const unlisten of this.#unlisten) unlisten();
     void this.#end();
   }
 }

@@ -173,10 +173,10 @@ function Progress({ call }: { call: TalkCall }) {
 function Captions({ call }: { call: TalkCall }) {
   const list = useRef<HTMLOListElement>(null);
   const turns = call.turns.value;
-  const { hearing, saying } = { saying: undefined, ...call.activity.value };
+  const { hearing, saying } = call.activity.value;
   useEffect(() => {
     list.current?.scrollTo({ top: list.current.scrollHeight });
-  }, [turns.length, hearing]);
+  }, [turns.length, hearing, saying]);
   return (
     <ol class="captions" ref={list} tabIndex={0} aria-label="What is said" aria-live="polite">
       {turns.map((turn) => (
