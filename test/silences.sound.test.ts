@@ -89,6 +89,20 @@ test('an STT that understands no word: the caller is asked, told, and released',
   expect(errorsOf(record).at(-1)).toMatchObject({ component: 'session', message });
 });
 
+test('an STT that has gone deaf is connected anew: who repeats is understood', async () => {
+  await change({ stt: { failure: { kind: 'wordless', times: 1 } } });
+  const caller = call({ say: [BOOK, BOOK, FOUR] });
+  await caller.result;
+  await caller.expectHeard(GREETING, REPEAT, PARTY, WHEN);
+  const record = await caller.record();
+  expect(said(record, 'caller')).toEqual([BOOK, FOUR]);
+  expect(errorsOf(record)).toContainEqual({
+    component: 'stt',
+    message: expect.stringContaining('connected anew'),
+    recoverable: true,
+  });
+});
+
 test.each([
   ['a reply that no voice can say', '🙂', []],
   ['a model that does nothing but call tools', '', ['look_up']],

@@ -49,7 +49,7 @@ test('packets tell for how long a caller has been silent, to the moment that the
   await caller.localParticipant?.publishTrack(track, options);
   const agent = await join('agent');
   const over = new AbortController();
-  const silence = new CallerSilence(agent, over.signal);
+  const silence = new CallerSilence(agent, over.signal, () => undefined);
   expect(silence.read()).toBeUndefined();
   silence.begin();
   const talk = setInterval(() => void source.captureFrame(FRAME), FRAME_MS);

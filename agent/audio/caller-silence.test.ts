@@ -21,8 +21,10 @@ function openRoom() {
       Promise.resolve({ publisherStats: [], subscriberStats: [{ stats: stats() }] }),
   };
   const over = new AbortController();
+  const told: number[] = [];
   return {
-    silence: new CallerSilence(room as unknown as Room, over.signal),
+    told,
+    silence: new CallerSilence(room as unknown as Room, over.signal, (ms) => told.push(ms)),
     close: () => over.abort(),
     send: async (ms: number) => {
       for (let sent = 0; sent < ms; sent += PACKET_MS) {
@@ -64,5 +66,19 @@ test('packets that come one by one, seconds apart, are heard', async () => {
   }
   await vi.advanceTimersByTimeAsync(2_000);
   expect(silence.read()).toBeLessThan(3_000);
+  close();
+});
+
+test('a silence that lasts is told of once, and so is the next one', async () => {
+  const { silence, send, close, told } = openRoom();
+  silence.begin();
+  await send(7_000);
+  expect(told).toEqual([]);
+  await vi.advanceTimersByTimeAsync(20_000);
+  expect(told).toHaveLength(1);
+  expect(told[0]).toBeGreaterThanOrEqual(5_000);
+  await send(10_000);
+  await vi.advanceTimersByTimeAsync(20_000);
+  expect(told).toHaveLength(2);
   close();
 });

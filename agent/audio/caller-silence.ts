@@ -6,6 +6,8 @@ const LOOK_EVERY_MS = 5_000;
 /** Who is silent for longer may be gone: then it matters when they are heard again, ms. */
 const SUSPICIOUS_MS = 2_000;
 const LOOK_CLOSELY_MS = 1_000;
+/** Told of while the call goes on, ms: hold, mute, silence suppression, or a line that is broken. */
+const WORTH_TELLING_MS = 5_000;
 
 type HeardRoom = Pick<Room, 'on' | 'connectionState' | 'getRtcStats'>;
 
@@ -25,9 +27,16 @@ export class CallerSilence {
   /** The last look found packets after a long silence. */
   #isDoubtful = false;
   #timer: NodeJS.Timeout | undefined;
+  readonly #onSilent: (ms: number) => void;
+  /** Of this silence. */
+  #isTold = false;
 
-  /** @param signal aborted when the call is over */
-  constructor(room: HeardRoom, signal: AbortSignal) {
+  /**
+   * @param signal aborted when the call is over
+   * @param onSilent once for each silence that lasts
+   */
+  constructor(room: HeardRoom, signal: AbortSignal, onSilent: (ms: number) => void) {
+    this.#onSilent = onSilent;
     this.#room = room;
     this.#signal = signal;
     // What was missed while our own connection was away is not the caller's silence.
@@ -63,7 +72,13 @@ export class CallerSilence {
     const heardAt = await lastPacketAt(this.#room).catch(() => undefined);
     if (timer !== this.#timer) return; // begun anew meanwhile
     this.#known = heardAt === undefined ? undefined : { heardAt: this.#believe(heardAt), lookedAt };
-    const isSuspicious = (this.read() ?? 0) >= SUSPICIOUS_MS;
+    const silentMs = this.read() ?? 0;
+    const isSuspicious = silentMs >= SUSPICIOUS_MS;
+    if (!isSuspicious) this.#isTold = false;
+    else if (silentMs >= WORTH_TELLING_MS && !this.#isTold) {
+      this.#isTold = true;
+      this.#onSilent(silentMs);
+    }
     this.#lookIn(isSuspicious ? LOOK_CLOSELY_MS : LOOK_EVERY_MS);
   }
 

@@ -8,6 +8,8 @@ import type { CallerAudio } from '../audio/caller-audio.ts';
 import { CallerVoice } from '../audio/caller-voice.ts';
 import { reportConversation, usageOf } from './conversation-reports.ts';
 import type { Ending } from './ending.ts';
+import { Deafness } from '../speech/deafness.ts';
+import { DeepgramStt } from '../speech/deepgram-stt.ts';
 import { Patience } from '../speech/patience.ts';
 import type { Missed } from '../speech/patience.ts';
 import { phrasesFor } from '../speech/phrases.ts';
@@ -161,6 +163,7 @@ export class Conversation {
       maxMissed: MAX_MISSED_REPLIES,
       onMissed: (why: Missed) => {
         tell(why, true);
+        if (why === 'the caller spoke and no word was recognised') deafness.tell();
         session.interrupt();
         void this.#say(this.#phrases.repeat);
       },
@@ -174,9 +177,15 @@ export class Conversation {
         else end({ endedBy: 'agent', endReason: 'idle', farewell: 'goodbye' });
       },
     };
+    const deafness = new Deafness(() => {
+      if (session.stt instanceof DeepgramStt) session.stt.renew();
+    });
     const patience = new Patience(options, signal);
     const mouth = new CallerVoice();
-    mouth.on('voice', (ms) => patience.voice(ms));
+    mouth.on('voice', (ms) => {
+      patience.voice(ms);
+      deafness.voice(ms);
+    });
     audio.onFrame = (frame) => mouth.hear(frame);
     speaker.on(Speaker.HEARD, (until: number) => patience.heard(until));
     speaker.on(Speaker.STARVED, (ms: number) => patience.starved(ms));
@@ -185,7 +194,9 @@ export class Conversation {
       speechHandle.addDoneCallback(() => patience.ends(speechHandle, speechHandle.interrupted));
     });
     session.on(Happened.UserInputTranscribed, ({ transcript }) => {
-      if (transcript.trim()) patience.words();
+      if (!transcript.trim()) return;
+      patience.words();
+      deafness.words();
     });
     session.on(Happened.ConversationItemAdded, ({ item }) => {
       if (item.type === 'message' && item.role === 'user') patience.words();

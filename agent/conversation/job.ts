@@ -97,7 +97,13 @@ class Job {
       onLost: (ending) => this.#end(ending),
       onMoved: (sid) => (this.#call.roomSid = sid),
     });
-    this.#silence = new CallerSilence(this.#room.room, this.#over.signal);
+    this.#silence = new CallerSilence(this.#room.room, this.#over.signal, (ms) => {
+      const message = `no audio has come from the caller for ${Math.round(ms / 1000)} s`;
+      this.#report({
+        type: 'agent.error',
+        data: { component: 'room', message, recoverable: true },
+      });
+    });
   }
 
   async run(signal: AbortSignal): Promise<void> {

@@ -79,6 +79,7 @@ const Message = z.discriminatedUnion('type', [
 export class DeepgramStt extends stt.STT {
   override label = 'trunkline.DeepgramStt';
   readonly #options: DeepgramSttOptions;
+  readonly #sockets = new Set<() => void>();
 
   constructor(options: DeepgramSttOptions) {
     super({ streaming: true, interimResults: true, alignedTranscript: false });
@@ -95,6 +96,17 @@ export class DeepgramStt extends stt.STT {
 
   override stream(options?: { connOptions?: APIConnectOptions }): stt.SpeechStream {
     return new DeepgramStream(this, this.#options, options?.connOptions);
+  }
+
+  /** Connects anew: this connection answers and understands nothing. What was said is sent again. */
+  renew(): void {
+    for (const lose of this.#sockets) lose();
+  }
+
+  /** @returns ends it */
+  onRenew(lose: () => void): () => void {
+    this.#sockets.add(lose);
+    return () => this.#sockets.delete(lose);
   }
 
   protected override async _recognize(): Promise<stt.SpeechEvent> {
@@ -156,12 +168,14 @@ class DeepgramStream extends stt.SpeechStream {
     const lost = Promise.withResolvers<never>();
     lost.promise.catch(() => undefined); // raced below; an unraced late loss is no news
     const lose = (message: string) => lost.reject(new APIConnectionError({ message }));
+    const forget = this.#stt.onRenew(() => lose('no word was understood: connected anew'));
     const keepAlive = setInterval(() => socket.send('{"type":"KeepAlive"}'), KEEP_ALIVE_MS);
     socket.on('message', (data: Buffer) => this.#onMessage(data.toString(), lose));
     socket.once('close', (code) => lose(`Deepgram closed the stream (${code})`));
     try {
       await Promise.race([this.#send(socket, () => lose('Deepgram is deaf')), lost.promise]);
     } finally {
+      forget();
       clearInterval(keepAlive);
       this.#endSpeech();
       socket.terminate();

@@ -15,6 +15,8 @@ const NAMES = {
 } as const;
 const LAYER = { stt: 'stt', llm: 'llm', tts: 'tts' } as const;
 
+const NO_PROVIDERS: readonly string[] = ['session', 'room'];
+
 /** What the agent says of a reply that nobody heard (agent/speech/patience.ts). */
 const DEAF = 'no word was recognised';
 
@@ -24,7 +26,7 @@ export const provider: Rule = ({ ending }, events) => {
   const errors = events.filter(({ type }) => type === 'agent.error') as ProviderError[];
   const final = errors.at(-1);
   const isDeaf = final?.data.message.includes(DEAF) ?? false;
-  const ofProvider = errors.findLast(({ data }) => data.component !== 'session');
+  const ofProvider = errors.findLast(({ data }) => !NO_PROVIDERS.includes(data.component));
   const told = isDeaf ? final : (ofProvider ?? final);
   const component = isDeaf ? 'stt' : (told?.data.component ?? 'session');
   const refused = /\b(401|402|403|429)\b/.exec(told?.data.message ?? '')?.[1];

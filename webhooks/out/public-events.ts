@@ -11,6 +11,7 @@ export const PUBLIC_EVENT_TYPES = [
   'call.ringing',
   'call.answered',
   'call.turn',
+  'call.warning',
   'call.transfer.requested',
   'call.transfer.completed',
   'call.transfer.failed',
@@ -59,6 +60,7 @@ const RANK: Readonly<Record<PublicEventType, number>> = {
   'call.ringing': 3,
   'call.answered': 4,
   'call.turn': 5,
+  'call.warning': 5,
   'call.transfer.requested': 6,
   'call.transfer.completed': 7,
   'call.transfer.failed': 7,
@@ -79,7 +81,7 @@ const RANK: Readonly<Record<PublicEventType, number>> = {
  */
 export function factsOf(call: Call, events: readonly CallEvent[] = []): readonly Fact[] {
   const facts = [...milestones(call), ...turnFacts(call.turns), ...presences(call)];
-  return [...facts, ...events.flatMap(transfer)].sort(byTelling);
+  return [...facts, ...events.flatMap(transfer), ...events.flatMap(warning)].sort(byTelling);
 }
 
 /** What was said, told by a worker that was cut off until the record had been sealed without it. */
@@ -105,6 +107,50 @@ function transfer({ id, type, at: timestamp, data }: CallEvent): readonly Fact[]
     default:
       return [];
   }
+}
+
+/** What may be heard by the caller, or cost them the call, as it becomes known. */
+function warning({ id, type, at: timestamp, data }: CallEvent): readonly Fact[] {
+  const warn = (code: string, sentence: string): readonly Fact[] => {
+    const about = () => ({ warning: { code, sentence } });
+    return [{ key: `warning:${id}`, type: 'call.warning', timestamp, data: about }];
+  };
+  switch (type) {
+    case 'agent.error': {
+      const { component, message, recoverable } = data;
+      // What the agent notices itself it says in words of its own; a provider's may be anything.
+      if (component === 'session' || component === 'room')
+        return warn(component, sentenceOf(message));
+      const then = recoverable ? 'it is tried again' : 'the agent goes on without it';
+      return warn(component, `The ${PARTS[component]} failed: ${then}.`);
+    }
+    case 'rescue.dispatched':
+      return warn(data.reason, 'The caller has no agent: one was sent for again.');
+    case 'rescue.fallback':
+      return warn(data.reason, "The caller has no agent: the line's fallback was turned to.");
+    case 'rescue.failed':
+      return warn(data.reason, 'The caller has no agent, and the last attempt to get one failed.');
+    case 'rescue.released':
+      return warn(data.reason, 'No agent came: the caller was hung up on.');
+    default:
+      return [];
+  }
+}
+
+const PARTS = {
+  stt: 'speech recogniser',
+  llm: 'language model',
+  tts: 'voice',
+  realtime: 'realtime model',
+  tool: 'tool',
+} as const;
+
+/** Only what agent/speech/patience.ts and agent/audio/caller-silence.ts say. */
+const OWN_WORDS = /^(?:no reply|the reply|the caller|no audio) [a-z0-9 ]+$/;
+
+function sentenceOf(message: string): string {
+  if (!OWN_WORDS.test(message)) return 'The conversation was disturbed.';
+  return `${message.charAt(0).toUpperCase()}${message.slice(1)}.`;
 }
 
 function byTelling(a: Fact, b: Fact): number {
