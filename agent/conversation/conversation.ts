@@ -178,7 +178,10 @@ export class Conversation {
       },
     };
     const deafness = new Deafness(() => {
-      if (session.stt instanceof DeepgramStt) session.stt.renew();
+      if (!(session.stt instanceof DeepgramStt)) return;
+      session.stt.renew();
+      const message = 'speech was heard and no word understood: connected anew';
+      report({ type: 'agent.error', data: { component: 'stt', message, recoverable: true } });
     });
     const patience = new Patience(options, signal);
     const mouth = new CallerVoice();

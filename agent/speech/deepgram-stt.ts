@@ -168,7 +168,7 @@ class DeepgramStream extends stt.SpeechStream {
     const lost = Promise.withResolvers<never>();
     lost.promise.catch(() => undefined); // raced below; an unraced late loss is no news
     const lose = (message: string) => lost.reject(new APIConnectionError({ message }));
-    const forget = this.#stt.onRenew(() => lose('no word was understood: connected anew'));
+    const forget = this.#stt.onRenew(() => lose('connected anew'));
     const keepAlive = setInterval(() => socket.send('{"type":"KeepAlive"}'), KEEP_ALIVE_MS);
     socket.on('message', (data: Buffer) => this.#onMessage(data.toString(), lose));
     socket.once('close', (code) => lose(`Deepgram closed the stream (${code})`));
