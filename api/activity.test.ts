@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { createClient } from '../client/index.ts';
 import type { CallActivity } from '../client/index.ts';
-import { openActivityTeller } from '../reporting/activity-teller.ts';
+import { openActivityTeller } from '../reporting/teller.ts';
 import { KEY, startTestApp } from './fixtures/test-app.ts';
 import type { TestApp } from './fixtures/test-app.ts';
 
@@ -48,11 +48,11 @@ async function follow(options: { readonly callId?: string } = {}): Promise<CallA
 
 test('what a worker tells of a call is told on, to those who ask for that call', async () => {
   const [told, others] = [await follow(), await follow({ callId: 'call_other' })];
-  const teller = openActivityTeller({ callServiceUrl: app.url, livekit: LIVEKIT });
+  const tell = openActivityTeller({ callServiceUrl: app.url, livekit: LIVEKIT });
   await vi.waitFor(() => {
-    teller.tell('AJ_unknown', { agent: 'speaking' });
-    teller.tell('AJ_1', { agent: 'thinking' });
-    teller.tell('AJ_1', { hearing: 'For four' });
+    tell({ notes: [{ jobId: 'AJ_unknown', activity: { agent: 'speaking' } }] });
+    tell({ notes: [{ jobId: 'AJ_1', activity: { agent: 'thinking' } }] });
+    tell({ notes: [{ jobId: 'AJ_1', activity: { hearing: 'For four' } }] });
     expect(told).toContainEqual({
       callId,
       activity: { agent: 'thinking', hearing: 'For four' },

@@ -2,9 +2,9 @@ import type { FastifyPluginAsync } from 'fastify';
 import { ActivityNotes } from '../calls/activity.ts';
 import type { Activity } from '../calls/activity.ts';
 import type { Ledger } from '../ledger/ledger.ts';
-import { verifyReportToken } from '../reporting/report-token.ts';
 import type { ReportTokenKey } from '../reporting/report-token.ts';
 import { ProblemError } from './problems.ts';
+import { needsReportToken } from './reports-route.ts';
 
 /** Of jobs whose end is not told here. */
 const MAX_JOBS = 20_000;
@@ -60,12 +60,7 @@ export function activityRoute(board: ActivityBoard, key: ReportTokenKey): Fastif
       '/internal/v1/activity',
       {
         schema: { hide: true },
-        async onRequest({ headers }) {
-          const token = /^Bearer +(\S+)$/i.exec(headers.authorization ?? '')?.[1];
-          await verifyReportToken(key, token ?? '').catch((error: unknown) => {
-            throw new ProblemError(401, 'The token is missing or wrong.', { cause: error });
-          });
-        },
+        onRequest: needsReportToken(key),
       },
       async ({ body }, reply) => {
         const notes = ActivityNotes.safeParse(body);

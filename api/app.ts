@@ -35,6 +35,7 @@ import { Operator } from './operator.ts';
 import type { OperatorLiveKit } from './operator.ts';
 import { answerUnparsed, answerUnreadable, answerWithProblems, sendProblem } from './problems.ts';
 import { watchWrites } from './readiness.ts';
+import { RefusalBoard, refusalNotesRoute, refusalsRoute } from './refusals.ts';
 import { rehearsalRoutes } from './rehearsal-routes.ts';
 import { reportsRoute } from './reports-route.ts';
 
@@ -112,7 +113,9 @@ export async function createApp(deps: AppDeps): Promise<FastifyInstance> {
   );
   const board = new ActivityBoard(ledger);
   await app.register(activityRoute(board, { apiKey, apiSecret }));
-  await app.register(v1(deps, metrics, board));
+  const refusals = new RefusalBoard();
+  await app.register(refusalNotesRoute(refusals, { apiKey, apiSecret }));
+  await app.register(v1(deps, { metrics, board, refusals }));
 
   const hide = { schema: { hide: true } };
   const index = { service: 'trunkline', desk: '/desk/', openapi: '/openapi.json', docs: '/docs' };
@@ -139,8 +142,15 @@ export async function createApp(deps: AppDeps): Promise<FastifyInstance> {
   return app;
 }
 
+/** What other routes fill. */
+interface Shared {
+  readonly metrics: Metrics;
+  readonly board: ActivityBoard;
+  readonly refusals: RefusalBoard;
+}
+
 /** All that needs a key. */
-function v1({ config, ledger, log, ...deps }: AppDeps, metrics: Metrics, board: ActivityBoard) {
+function v1({ config, ledger, log, ...deps }: AppDeps, { metrics, board, refusals }: Shared) {
   const keys = createApiKeys(deps.apiKeys, ledger.apiKeys);
   const sessions = createSessions({
     secret: config.livekit.apiSecret,
@@ -172,6 +182,7 @@ function v1({ config, ledger, log, ...deps }: AppDeps, metrics: Metrics, board: 
     await api.register(callsRoutes({ ledger }));
     await api.register(browserCallsRoutes({ config }));
     await api.register(operatorRoutes({ ledger, operator, livekitUrl: config.livekitPublicUrl }));
+    await api.register(refusalsRoute(refusals));
     await api.register(linesRoutes({ lines }));
     await api.register(rehearsalRoutes({ ledger, providers: config.providers }));
     await api.register(eventsRoute({ feed, board, authenticate, limits }));

@@ -46,6 +46,7 @@ test('has every route', () => {
       'POST /v1/session',
       'DELETE /v1/session',
       'POST /v1/sign-in-links',
+      'GET /v1/refusals',
       'GET /v1/rehearsal',
       'GET /v1/rehearsal/sentences',
       'GET /v1/rehearsal/speech',

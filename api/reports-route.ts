@@ -1,4 +1,4 @@
-import type { FastifyPluginAsync } from 'fastify';
+import type { FastifyPluginAsync, FastifyRequest } from 'fastify';
 import { ulid } from 'ulid';
 import { z } from 'zod';
 import type { CallEvent } from '../calls/events.ts';
@@ -35,12 +35,7 @@ export function reportsRoute({ key, ledger, plan, onReport }: ReportsOptions): F
         bodyLimit: BODY_LIMIT_BYTES,
         schema: { hide: true },
         // Before the body is read: nobody else has 2 MiB of it parsed.
-        async onRequest({ headers }) {
-          const token = /^Bearer +(\S+)$/i.exec(headers.authorization ?? '')?.[1];
-          await verifyReportToken(key, token ?? '').catch((error: unknown) => {
-            throw new ProblemError(401, 'The token is missing or wrong.', { cause: error });
-          });
-        },
+        onRequest: needsReportToken(key),
       },
       async (request, reply) => {
         const receivedAt = new Date();
@@ -73,6 +68,16 @@ export function reportsRoute({ key, ledger, plan, onReport }: ReportsOptions): F
         return reply.status(202).send({ accepted: events.length, rejected });
       },
     );
+  };
+}
+
+/** For what only our own processes may tell. */
+export function needsReportToken(key: ReportTokenKey) {
+  return async ({ headers }: Pick<FastifyRequest, 'headers'>): Promise<void> => {
+    const token = /^Bearer +(\S+)$/i.exec(headers.authorization ?? '')?.[1];
+    await verifyReportToken(key, token ?? '').catch((error: unknown) => {
+      throw new ProblemError(401, 'The token is missing or wrong.', { cause: error });
+    });
   };
 }
 

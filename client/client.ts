@@ -6,6 +6,7 @@ import type { ChangeBody, EndpointView, NewEndpointBody } from '../api/endpoints
 import type { KeyView, NewKey, NewKeyView } from '../api/keys-routes.ts';
 import type { ActionView, NewCall, TransferBody } from '../api/operator-routes.ts';
 import type { NewSession, SessionView, SignInLinkView } from '../api/session-routes.ts';
+import type { RefusalView } from '../api/refusals.ts';
 import type { RehearsalView, SentencesQuery, SentencesView } from '../api/rehearsal-routes.ts';
 import type {
   CallDetailView,
@@ -29,6 +30,7 @@ export type Endpoint = z.output<typeof EndpointView>;
 export type Delivery = z.output<typeof DeliveryView>;
 export type Key = z.output<typeof KeyView>;
 export type BrowserToken = z.output<typeof BrowserTokenView>;
+export type Refusal = z.output<typeof RefusalView>;
 export type Session = z.output<typeof SessionView>;
 type Action = z.output<typeof ActionView>;
 /** Of a list: all that the route takes, nothing of it needed. */
@@ -74,6 +76,8 @@ export interface TrunklineClient {
     get(): Promise<Session>;
     end(): Promise<void>;
   };
+  /** INVITEs that made no call, the latest first, and why. */
+  readonly refusals: { list(): Promise<{ readonly data: readonly Refusal[] }> };
   /** While providers are rehearsed: what they understand. */
   readonly rehearsal: {
     get(): Promise<z.output<typeof RehearsalView>>;
@@ -150,6 +154,7 @@ export function createClient(options: ClientOptions): TrunklineClient {
       get: () => get('/v1/session'),
       end: () => remove('/v1/session'),
     },
+    refusals: { list: () => get('/v1/refusals') },
     rehearsal: {
       get: () => get('/v1/rehearsal'),
       sentences: (query) => get('/v1/rehearsal/sentences', query),

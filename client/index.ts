@@ -9,6 +9,7 @@ export type {
   Key,
   Line,
   Page,
+  Refusal,
   Session,
   TimelineEvent,
   Transcript,

@@ -6,6 +6,7 @@ import { SignIn } from './session/sign-in.tsx';
 
 const Calls = lazy(() => import('./calls/calls.tsx').then(({ Calls }) => Calls));
 const OneCall = lazy(() => import('./calls/one-call.tsx').then(({ OneCall }) => OneCall));
+const Refused = lazy(() => import('./calls/refused.tsx').then(({ Refused }) => Refused));
 const Talk = lazy(() => import('./talk/talk.tsx').then(({ Talk }) => Talk));
 
 export function App() {
@@ -22,6 +23,7 @@ export function App() {
           <Route path="/desk/" component={Live} />
           <Route path="/desk/talk" component={Talk} />
           <Route path="/desk/calls" component={Calls} />
+          <Route path="/desk/refused" component={Refused} />
           <Route path="/desk/calls/:id" component={OneCall} />
           <Route default component={NotFound} />
         </Router>

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { AudioSource } from '@livekit/rtc-node';
 import { ProcessNotes } from '../reporting/process-notes.ts';
 import { openReporter } from '../reporting/reporter.ts';
+import { openRefusalTeller } from '../reporting/teller.ts';
 import { loadConfigOrExit } from '../config/load-config-or-exit.ts';
 import { onStop } from '../config/on-stop.ts';
 import { openLog } from '../config/open-log.ts';
@@ -25,9 +26,22 @@ const log = openLog('ingress', config.logLevel);
 const reporter = openReporter(config, 'ingress', log);
 // Loads WebRTC now, which takes half a second, and not while the first caller waits.
 await new AudioSource(8_000, 1).close();
+const tellRefusals = openRefusalTeller(config);
 const endpoint = await SipEndpoint.open({
   config,
   reporter,
+  onRefused: ({ cause, statusCode: sipCode, dialled }, { remoteAddress: address }) =>
+    tellRefusals({
+      notes: [
+        {
+          at: new Date().toISOString(),
+          cause,
+          sipCode,
+          address,
+          ...(dialled !== undefined && { dialled: dialled.slice(0, 64) }),
+        },
+      ],
+    }),
   log,
   openLeg: (options, signal) => RoomLeg.open(options, signal),
   lastWords: new ProcessNotes(join(config.dataDir, 'sip-calls'), LastWords, log),

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { phrasesFor } from '../agent/speech/phrases.ts';
 import { finalRecord, said } from './harness/call-records.ts';
-import { expectNextCallWorks, killAndWait, pidOf } from './harness/kill-process.ts';
+import { childrenOf, expectNextCallWorks, killAndWait, pidOf } from './harness/kill-process.ts';
 import { startCall } from './harness/simulated-caller.ts';
 import { useTestStack } from './harness/use-test-stack.ts';
 import { useVoice } from './harness/use-voice.ts';
@@ -90,8 +90,4 @@ function holderOfTheCall(): number {
   const dir = join(stackOf().dataDir, 'worker-jobs');
   const [file = ''] = readdirSync(dir);
   return (JSON.parse(readFileSync(join(dir, file), 'utf8')) as { pid: number }).pid;
-}
-
-function childrenOf(pid: number): number[] {
-  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').map(Number);
 }

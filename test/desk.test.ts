@@ -1,8 +1,8 @@
 import { AxeBuilder } from '@axe-core/playwright';
-import type { Page } from 'playwright-core';
 import { expect, test } from 'vitest';
 import { createClient } from '../client/index.ts';
 import { useBrowser } from './harness/browser.ts';
+import { signIn } from './harness/desk-page.ts';
 import { finalRecord } from './harness/call-records.ts';
 import { startCall } from './harness/simulated-caller.ts';
 import { useTestStack } from './harness/use-test-stack.ts';
@@ -21,12 +21,8 @@ const browser = useBrowser();
 
 const api = () => createClient({ url: stackOf().apiUrl, apiKey: stackOf().apiKey });
 
-async function signedIn(options?: Parameters<typeof browser.newPage>[0]): Promise<Page> {
-  const page = await browser.newPage(options);
-  await page.goto((await api().session.link()).url);
-  await page.getByRole('heading', { name: 'Live' }).waitFor();
-  return page;
-}
+const signedIn = (options?: Parameters<typeof browser.newPage>[0]) =>
+  signIn(browser, stackOf(), options);
 
 test('the link signs in, and only once', async () => {
   const { url } = await api().session.link();

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { RemoteParticipant } from '@livekit/rtc-node';
 import type { Logger } from 'pino';
-import type { ActivityTeller } from '../../reporting/activity-teller.ts';
+import type { ActivityNotes } from '../../calls/activity.ts';
 import type { Reporter } from '../../reporting/reporter.ts';
 import type { Correlation, ReportBody } from '../../calls/reports.ts';
 import type { AgentConfig } from '../agent-config.ts';
@@ -33,7 +33,7 @@ export interface JobInfo {
 export interface JobDependencies {
   readonly config: AgentConfig;
   readonly reporter: Reporter;
-  readonly activity: ActivityTeller;
+  readonly tellActivity: (notes: ActivityNotes) => void;
   readonly providers: Providers;
   readonly spokenTexts: SpokenTexts;
   readonly log: Logger;
@@ -217,7 +217,7 @@ class Job {
       audio: this.#ear.audio,
       log: this.#log,
       report: (body) => this.#report(body),
-      tell: (activity) => this.#deps.activity.tell(this.#info.id, activity),
+      tell: (activity) => this.#deps.tellActivity({ notes: [{ jobId: this.#info.id, activity }] }),
       end: (ending) => this.#end(ending),
       signal: this.#over.signal,
     });

@@ -8,7 +8,7 @@
 import { dispose } from '@livekit/rtc-node';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
-import { openActivityTeller } from '../../reporting/activity-teller.ts';
+import { openActivityTeller } from '../../reporting/teller.ts';
 import { openReporter } from '../../reporting/reporter.ts';
 import type { Line } from '../../config/config.ts';
 import { openLog } from '../../config/open-log.ts';
@@ -70,9 +70,9 @@ function init({ config }: Extract<ToHost, { type: 'init' }>): typeof deps {
   );
   for (const line of config.lines) void prepare(line, spokenTexts, log);
   const reporter = openReporter(config, 'worker', log);
-  const activity = openActivityTeller(config);
+  const tellActivity = openActivityTeller(config);
   const runningJobs = new RunningJobs(config.dataDir, log);
-  return { config, reporter, activity, providers, spokenTexts, runningJobs, log };
+  return { config, reporter, tellActivity, providers, spokenTexts, runningJobs, log };
 }
 
 /** One after the other, the greeting first: providers limit how much is synthesised at once. */

@@ -63,6 +63,45 @@ test.each<[string, CallEvent[], string, RegExp]>([
     /^The voice failed; the agent apologised/,
   ],
   [
+    'a voice that stalls again and again',
+    told(
+      BYE,
+      ...reports(),
+      ...[700, 800].map((after) =>
+        worker(after, {
+          type: 'agent.error',
+          data: {
+            component: 'tts',
+            message: 'Deepgram sends no speech, in mid-speech',
+            recoverable: false,
+          },
+        }),
+      ),
+    ),
+    'tts_stalled',
+    /^The voice stalled 2 times/,
+  ],
+  [
+    'a model that takes its time',
+    told(
+      BYE,
+      ...reports('turn'),
+      ...[7, 8].map((index) =>
+        worker(index, {
+          type: 'turn',
+          data: {
+            index,
+            who: 'agent',
+            text: 'Yes.',
+            latency: { llmFirstToken: 3_000, ttsFirstByte: 100, total: 3_500 },
+          },
+        }),
+      ),
+    ),
+    'llm_slow',
+    /^Replies were slow: half of them took 3.5 s or longer, most of it the language model/,
+  ],
+  [
     'a recogniser that hears nothing',
     told(BYE, error('session', 'the caller spoke and no word was recognised'), failed),
     'stt_deaf',

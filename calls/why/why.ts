@@ -12,6 +12,8 @@ import { audio, greeting } from './audio.ts';
 import { provider } from './provider.ts';
 import { silence } from './silence.ts';
 import type { Rule, Why } from './rule.ts';
+import { slow } from './slow.ts';
+import { troubled } from './troubled.ts';
 import { webhooks } from './webhooks.ts';
 
 /** The first that knows is believed: what broke stands before what followed from it. */
@@ -23,6 +25,8 @@ const RULES: readonly Rule[] = [
   trunk,
   audio,
   greeting,
+  troubled,
+  slow,
   silence,
   carrier,
   webhooks,

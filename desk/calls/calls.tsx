@@ -64,7 +64,11 @@ export function Calls() {
   const isFiltered = Object.keys(query).length > 0;
   return (
     <>
-      <Title page="Calls">Calls</Title>
+      <div class="row">
+        <Title page="Calls">Calls</Title>
+        <span class="grow" />
+        <a href="/desk/refused">Refused before they were calls</a>
+      </div>
       <form class="filters" role="search" onSubmit={(event) => event.preventDefault()}>
         {FILTERS.map((filter) => (
           <FilterField

@@ -6,6 +6,7 @@ import type { Reporter } from '../../reporting/reporter.ts';
 import type { Config } from '../../config/config.ts';
 import type { OpenLeg } from './call/call-leg.ts';
 import { Calls } from './call/calls.ts';
+import type { CallsOptions } from './call/calls.ts';
 import { acceptHeaders, allowHeader, checkSupport } from './signalling/check-request.ts';
 import type { Reach } from './signalling/dialog.ts';
 import type { Flow } from './signalling/flow.ts';
@@ -49,6 +50,7 @@ export interface EndpointOptions {
   /** For the calls of those before it. Never throws. */
   readonly endRoom: (room: LastRoom) => Promise<void>;
   readonly reporter: Pick<Reporter, 'report'>;
+  readonly onRefused?: CallsOptions['onRefused'];
   readonly log: Logger;
 }
 
@@ -259,6 +261,8 @@ export class SipEndpoint {
         "refused: the address is not among the trunk's allowed_addresses",
       );
     }
+    const { cause, statusCode } = decision;
+    if (cause !== undefined) this.#options.onRefused?.({ cause, statusCode }, flow);
     this.#answer(message, flow, decision, bytes);
   }
 

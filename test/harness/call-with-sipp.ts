@@ -19,6 +19,8 @@ export interface SippCall {
   readonly headers?: readonly string[];
   /** PCM16 mono at 8 kHz, spoken from the first audio heard on. */
   readonly speech: Int16Array;
+  /** Which frames of RTP arrive; default: all of them. */
+  readonly arrives?: (frame: number) => boolean;
   /** From the answer to the BYE, seconds. */
   readonly seconds: number;
   /** Final status of the INVITE, default 200; for others there is no conversation. */
@@ -33,7 +35,7 @@ export interface SippCall {
  */
 export async function callWithSipp(call: SippCall): Promise<Int16Array> {
   const folder = mkdtempSync(join(tmpdir(), 'trunkline-sipp-'));
-  const rtp = await openRtpEndpoint(call.speech);
+  const rtp = await openRtpEndpoint(call.speech, call.arrives);
   const port = await findFreePorts(1);
   writeFileSync(join(folder, 'scenario.xml'), scenario(call, rtp.port));
   try {

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { expect } from 'vitest';
 import type { ProcessName } from '../../cli/stack.ts';
 import type { Voice } from '../../rehearsal/voice/voice.ts';
@@ -10,6 +11,11 @@ export function pidOf(stack: TestStack, name: ProcessName): number {
   const pid = stack.processes.get(name)?.pid;
   if (pid === undefined) throw new Error(`${name} does not run`);
   return pid;
+}
+
+/** Pids of what it has started itself. */
+export function childrenOf(pid: number): number[] {
+  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').map(Number);
 }
 
 /** Resolves when the process runs again and is ready, and no other was hurt. */

@@ -19,8 +19,13 @@ export interface RtpEndpoint {
 /**
  * Listens for PCMA; from the first packet on, sends `speech` to where that came from, silence after
  * its end.
+ *
+ * @param arrives whether a frame is sent at all; default: all of them
  */
-export async function openRtpEndpoint(speech: Int16Array): Promise<RtpEndpoint> {
+export async function openRtpEndpoint(
+  speech: Int16Array,
+  arrives: (frame: number) => boolean = () => true,
+): Promise<RtpEndpoint> {
   const socket = createSocket('udp4').bind(0, '127.0.0.1');
   await once(socket, 'listening');
   const heard = new Map<number, Int16Array>();
@@ -52,7 +57,7 @@ export async function openRtpEndpoint(speech: Int16Array): Promise<RtpEndpoint> 
         packet.writeUInt32BE(frame * FRAME, 4);
         packet.writeUInt32BE(0x5ca1ab1e, 8);
         packet.set(encodeG711('PCMA', samples), HEADER_BYTES);
-        socket.send(packet, port, address);
+        if (arrives(frame)) socket.send(packet, port, address);
       }
     }, 10);
   }

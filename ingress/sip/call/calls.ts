@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import pLimit from 'p-limit';
 import type { IncomingInviteRequest } from 'sip.js/lib/core/index.js';
+import type { RefusalCause } from '../../../calls/refusals.ts';
 import type { Config } from '../../../config/config.ts';
 import { findLine } from '../../../config/config.ts';
 import { identify } from './call-identity.ts';
@@ -19,6 +20,15 @@ import { WorkerCapacity } from './worker-capacity.ts';
 export interface CallsOptions extends Omit<CallDependencies, 'ports' | 'turns'> {
   readonly config: Pick<Config, 'livekit' | 'agentName' | 'sip' | 'worker' | 'lines'>;
   readonly metrics: SipMetrics;
+  /** Told of INVITEs that make no call; not of those that a limit drops. */
+  readonly onRefused?: ((refused: Refused, flow: Flow) => void) | undefined;
+}
+
+export interface Refused {
+  readonly cause: RefusalCause;
+  readonly statusCode: number;
+  /** As it was read. */
+  readonly dialled?: string | undefined;
 }
 
 /** A call as GET /stats shows it. */
@@ -67,20 +77,21 @@ export class Calls {
     const to = calledNumber(invite, trunk);
     if (!mayCall(invite, trunk)) {
       log.warn({ from, to }, 'the trunk takes no calls from this caller');
-      this.#refuse(request, flow, 403);
+      this.#refuse(request, flow, { statusCode: 403, cause: 'caller_not_allowed' });
       return;
     }
     const line = findLine(config.lines, to ?? '');
     if (!line) {
       log.warn({ from, to }, 'no line has the number dialled');
-      this.#refuse(request, flow, 404);
+      this.#refuse(request, flow, { statusCode: 404, cause: 'number_not_mapped', dialled: to });
       return;
     }
     const { body } = request.message;
     const offer = body === '' ? undefined : agree(body, trunk.codecs, flow.remoteAddress);
     if (offer && isIncompatible(offer)) {
       log.warn({ ...offer }, 'the offer has no audio that we can do');
-      this.#refuse(request, flow, 488, [warningHeader(offer)]);
+      const extraHeaders = [warningHeader(offer)];
+      this.#refuse(request, flow, { statusCode: 488, cause: 'no_codec', extraHeaders });
       return;
     }
     const others = this.#calls.size;
@@ -135,9 +146,10 @@ export class Calls {
   #refuse(
     request: IncomingInviteRequest,
     flow: Flow,
-    statusCode: number,
-    extraHeaders: string[] = [],
+    { extraHeaders = [], ...refused }: Refused & { readonly extraHeaders?: string[] },
   ): void {
+    const { statusCode } = refused;
+    this.#options.onRefused?.(refused, flow);
     this.#options.metrics.refused.inc({ code: statusCode });
     this.#options.userAgent.within(flow, () =>
       rejectReliably({ request, flow }, { statusCode, extraHeaders }),

@@ -48,7 +48,10 @@ describe('who may call', () => {
     expect(listed.screen(invite(), '192.0.2.77')).toBe('pass');
     expect(listed.screen(invite(), '2001:db8::5')).toBe('pass');
     const forged = invite('Via: SIP/2.0/UDP 192.0.2.1', 'X-Real-IP: 192.0.2.1');
-    expect(listed.screen(forged, '198.51.100.1')).toEqual({ statusCode: 403 });
+    expect(listed.screen(forged, '198.51.100.1')).toEqual({
+      statusCode: 403,
+      cause: 'address_not_allowed',
+    });
   });
 
   it('is no scanner', () => {

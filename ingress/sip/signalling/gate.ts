@@ -1,3 +1,4 @@
+import type { RefusalCause } from '../../../calls/refusals.ts';
 import { isEverybody, isLoopback } from '../../../config/addresses.ts';
 import type { SipConfig } from '../../../config/config.ts';
 import { AddressList } from './address-list.ts';
@@ -22,7 +23,7 @@ const WRONG_BURST = 10;
 const WRONG_PER_SECOND = 1 / 30;
 
 /** Drop: not answered, so that a scanner learns nothing. */
-export type Decision = 'pass' | 'drop' | Refusal;
+export type Decision = 'pass' | 'drop' | (Refusal & { readonly cause?: RefusalCause });
 
 /**
  * Who may call (by source address and digest, never by a header), and how often. It stands before
@@ -68,7 +69,7 @@ export class Gate {
   screen(message: SipMessage, address: string): Decision {
     const agent = headerValue(message, 'user-agent') ?? headerValue(message, 'server');
     if (isScanner(agent) || !this.#wrong.has(address)) return 'drop';
-    return this.isListed(address) ? 'pass' : { statusCode: 403 };
+    return this.isListed(address) ? 'pass' : { statusCode: 403, cause: 'address_not_allowed' };
   }
 
   /** For an INVITE that begins a call. */
@@ -79,7 +80,11 @@ export class Gate {
       if (verdict.kind === 'wrong') this.#wrong.take(address);
       if (verdict.kind !== 'accepted') {
         const stale = verdict.kind === 'challenge' && verdict.stale;
-        return { statusCode: 401, extraHeaders: digest.challenge(address, stale) };
+        return {
+          statusCode: 401,
+          extraHeaders: digest.challenge(address, stale),
+          ...(verdict.kind === 'wrong' && { cause: 'wrong_password' }),
+        };
       }
     }
     return this.#invites.take(address) ? 'pass' : 'drop';
