@@ -1,12 +1,15 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { CALL_STATES } from '../calls/call.ts';
+import { CALL_STATES, INGRESSES } from '../calls/call.ts';
 import { whyOf } from '../calls/why/why.ts';
 import type { Call, CallTurn } from '../calls/call.ts';
+import { EndReason } from '../calls/reports.ts';
 import { jobOf } from '../calls/events.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { everyEvent } from '../ledger/page.ts';
+import { callsCsv } from './calls-csv.ts';
 import { Problem, ProblemError } from './problems.ts';
+import { supportFile } from './support-file.ts';
 import {
   CallDetailView,
   CallView,
@@ -39,6 +42,22 @@ export const CallsQuery = ListQuery.extend({
   to: number.optional(),
   since: time.optional(),
   until: time.optional(),
+  endReason: EndReason.optional(),
+  ingress: z.enum(INGRESSES).optional(),
+  number: z
+    .string()
+    .max(64)
+    .transform((text) => text.replaceAll(/\D/g, ''))
+    .pipe(z.string().min(3, 'at least three digits'))
+    .optional()
+    .describe('digits that a number on either side ends with'),
+  room: z.string().min(1).max(256).optional().describe("a room's name"),
+  said: z
+    .string()
+    .min(1)
+    .max(200)
+    .optional()
+    .describe('words that were all said, in calls whose record is final'),
 });
 
 export const EventsQuery = z.object({
@@ -81,6 +100,47 @@ export function callsRoutes({ ledger }: { readonly ledger: Ledger }): FastifyPlu
       },
       async ({ query }) => {
         return viewPage(await ledger.calls(query), viewCall);
+      },
+    );
+
+    app.get(
+      '/v1/calls.csv',
+      {
+        schema: {
+          summary: 'Calls as a table (CSV), newest first, at most 100,000',
+          tags: ['calls'],
+          querystring: CallsQuery.omit({ limit: true }),
+          response: {
+            200: { description: 'CSV', content: { 'text/csv': { schema: z.string() } } },
+          },
+        },
+      },
+      async ({ query }, reply) =>
+        reply
+          .type('text/csv; charset=utf-8')
+          .header('content-disposition', 'attachment; filename="calls.csv"')
+          // A stream, of what the schema describes.
+          .send(callsCsv(ledger, query) as never),
+    );
+
+    app.get(
+      '/v1/calls/:id/support',
+      {
+        schema: {
+          summary: 'A call without personal data, for somebody who is to help',
+          tags: ['calls'],
+          params: IdParams,
+          response: { 200: z.record(z.string(), z.unknown()) },
+        },
+      },
+      async ({ params }, reply) => {
+        const call = await find(params.id);
+        const events = await ledger.events(call.id, { limit: MAX_EVENTS });
+        const known = events.data.map(({ event }) => event);
+        const file = supportFile(call, whyOf(call, known), events.data);
+        return reply
+          .header('content-disposition', 'attachment; filename="support.json"')
+          .send(file);
       },
     );
 

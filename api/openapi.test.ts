@@ -34,6 +34,8 @@ test('has every route', () => {
   expect(routes.sort()).toEqual(
     [
       'GET /v1/calls',
+      'GET /v1/calls.csv',
+      'GET /v1/calls/{id}/support',
       'POST /v1/calls',
       'GET /v1/calls/{id}',
       'GET /v1/calls/{id}/events',

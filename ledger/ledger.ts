@@ -78,6 +78,14 @@ interface CallQuery extends PageQuery {
   readonly since?: string | undefined;
   /** `startedAt` before, RFC 3339. */
   readonly until?: string | undefined;
+  readonly endReason?: string | undefined;
+  readonly ingress?: string | undefined;
+  /** Digits that a number on either side ends with. */
+  readonly number?: string | undefined;
+  /** A room's name. */
+  readonly room?: string | undefined;
+  /** Words that were all said, in calls whose record is sealed. */
+  readonly said?: string | undefined;
 }
 
 export interface Page<T> {

@@ -67,6 +67,9 @@ export function Calls() {
       <div class="row">
         <Title page="Calls">Calls</Title>
         <span class="grow" />
+        <a href={`/v1/calls.csv?${csvQuery(query)}`} download="calls.csv">
+          As CSV
+        </a>
         <a href="/desk/refused">Refused before they were calls</a>
       </div>
       <form class="filters" role="search" onSubmit={(event) => event.preventDefault()}>
@@ -118,6 +121,10 @@ export function Calls() {
       )}
     </>
   );
+}
+
+function csvQuery(address: Readonly<Record<string, string>>): string {
+  return new URLSearchParams(queryOf(address) as Record<string, string>).toString();
 }
 
 function Table({ calls }: { calls: readonly Call[] }) {

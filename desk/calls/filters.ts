@@ -1,3 +1,4 @@
+import { INGRESSES, REASONS } from '../ui/words.ts';
 import type { api } from '../api.ts';
 
 type Query = NonNullable<Parameters<typeof api.calls.list>[0]>;
@@ -31,6 +32,20 @@ export const FILTERS: readonly Filter[] = [
       ['outbound', 'outbound'],
     ],
   },
+  {
+    name: 'endReason',
+    title: 'End',
+    type: 'search',
+    options: Object.entries(REASONS),
+  },
+  {
+    name: 'ingress',
+    title: 'Way in',
+    type: 'search',
+    options: Object.entries(INGRESSES),
+  },
+  { name: 'number', title: 'Number ends with', type: 'search' },
+  { name: 'said', title: 'Was said', type: 'search' },
   { name: 'since', title: 'From day', type: 'date' },
   { name: 'until', title: 'To day', type: 'date' },
 ];

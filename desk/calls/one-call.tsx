@@ -128,6 +128,9 @@ function Elsewhere({ call }: { call: CallDetail }) {
         <a href={`/v1/calls/${call.id}`} download={`${call.id}.json`}>
           The record as JSON
         </a>
+        <a href={`/v1/calls/${call.id}/support`} download={`${call.id}-support.json`}>
+          For support, without personal data
+        </a>
         <span class="muted">
           <code>{call.id}</code>
         </span>

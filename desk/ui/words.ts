@@ -15,7 +15,7 @@ export function stateWord(state: Call['state']): string {
   return STATES[state];
 }
 
-const REASONS: Readonly<Record<string, string>> = {
+export const REASONS: Readonly<Record<string, string>> = {
   caller_hangup: 'the caller hung up',
   agent_hangup: 'the agent hung up',
   operator_hangup: 'an operator hung up',
@@ -41,7 +41,7 @@ export function reasonWord(reason: string | undefined): string {
   return reason === undefined ? '' : (REASONS[reason] ?? reason);
 }
 
-const INGRESSES: Readonly<Record<Call['ingress'], string>> = {
+export const INGRESSES: Readonly<Record<Call['ingress'], string>> = {
   'livekit-sip': 'livekit-sip',
   sip: 'SIP endpoint',
   browser: 'browser',

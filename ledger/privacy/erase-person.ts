@@ -1,3 +1,4 @@
+import { columnsOf } from '../sql/searchable.ts';
 import type { Kysely } from 'kysely';
 import { sql } from 'kysely';
 import { ulid } from 'ulid';
@@ -80,9 +81,9 @@ export async function erasePerson(
       if (row === undefined) return undefined;
       const call = callOf(row);
       if (isTheirs(call)) return eraseCall(tx, announcer, id, receipt.at, mask);
-      const record = JSON.stringify(withoutNumbers(call, mask));
-      if (record !== row.record) {
-        await tx.updateTable('calls').set({ record }).where('id', '=', id).execute();
+      const columns = columnsOf(withoutNumbers(call, mask));
+      if (columns.record !== row.record) {
+        await tx.updateTable('calls').set(columns).where('id', '=', id).execute();
       }
       return undefined;
     });
@@ -119,7 +120,7 @@ export async function eraseCall(
   await tx
     .updateTable('calls')
     .set({
-      record: JSON.stringify({ ...call, removed: { ...call.removed, person: at } }),
+      ...columnsOf({ ...call, removed: { ...call.removed, person: at } }),
       erasedAt: at,
       fromNumber: null,
       toNumber: null,

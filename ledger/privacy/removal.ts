@@ -1,3 +1,4 @@
+import { columnsOf } from '../sql/searchable.ts';
 import type { Kysely } from 'kysely';
 import type { Announcer } from '../announcer.ts';
 import type { Erasure } from './erase-person.ts';
@@ -82,7 +83,7 @@ export function createRemoval(db: Db, options: RemovalOptions): Removal {
             .updateTable('calls')
             .set({
               [column]: at,
-              record: JSON.stringify({ ...call, removed: { ...call.removed, [kind]: at } }),
+              ...columnsOf({ ...call, removed: { ...call.removed, [kind]: at } }),
             })
             .where('id', '=', row.id)
             .execute();

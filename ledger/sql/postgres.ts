@@ -48,6 +48,7 @@ export async function openPostgres(url: string): Promise<SqlStore> {
   await migrating.destroy();
   const open = (max: number) => kyselyOn(url, { max, ...SERVER_TIMEOUTS });
   return {
+    dialect: 'postgres',
     db: open(MAX_CONNECTIONS - RECORDING_CONNECTIONS),
     recordDb: open(RECORDING_CONNECTIONS),
     locks: postgresLocks,

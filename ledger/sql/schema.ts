@@ -28,6 +28,11 @@ interface CallTable {
   /** `sequence` of its last event. */
   lastSequence: number;
   record: string;
+  /** Of a call that is over. */
+  endReason: string | null;
+  ingress: string | null;
+  /** What was said in a call whose record is sealed; to be searched. */
+  said: string | null;
   /** Retention: its events are gone. */
   eventsRemovedAt: Generated<string | null>;
   /** Retention: what was said is gone. */

@@ -1,3 +1,5 @@
+import type { Dialect } from './dialect.ts';
+import { saidIn, withNumber } from './searchable.ts';
 import { randomBytes } from 'node:crypto';
 import type { Kysely } from 'kysely';
 import type { Call } from '../../calls/call.ts';
@@ -20,6 +22,7 @@ const PROBE_BYTES = 64 * 1024;
 
 /** A database that is ready for a ledger, and what is its own. */
 export interface SqlStore {
+  readonly dialect: Dialect;
   readonly db: Db;
   /** Connections for recording alone; the same where there is one. */
   readonly recordDb: Db;
@@ -38,7 +41,7 @@ export interface SqlLedgerOptions {
 
 /** The ledger on a database that Kysely drives and `migrate` has prepared. Owns the connection. */
 export function createSqlLedger(
-  { db, recordDb, locks }: SqlStore,
+  { dialect, db, recordDb, locks }: SqlStore,
   { announcer, numbers }: SqlLedgerOptions,
 ): Ledger {
   const recorder = createRecorder(recordDb, { locks, announcer, numbers });
@@ -76,7 +79,9 @@ export function createSqlLedger(
       return heir && callOf(heir);
     },
 
-    async calls({ limit, cursor, state, line, direction, from, to, since, until }) {
+    async calls({ limit, cursor, ...filter }) {
+      const { state, line, direction, from, to, since, until } = filter;
+      const { endReason, ingress, number, room, said } = filter;
       let query = db.selectFrom('calls').select(['id', 'record']).orderBy('id', 'desc');
       if (cursor !== undefined) query = query.where('id', '<', cursor);
       if (state !== undefined) query = query.where('state', '=', state);
@@ -86,6 +91,14 @@ export function createSqlLedger(
       if (to !== undefined) query = query.where('toNumber', '=', to);
       if (since !== undefined) query = query.where('startedAt', '>=', since);
       if (until !== undefined) query = query.where('startedAt', '<', until);
+      if (endReason !== undefined) query = query.where('endReason', '=', endReason);
+      if (ingress !== undefined) query = query.where('ingress', '=', ingress);
+      if (number !== undefined) query = query.where(withNumber(number));
+      if (said !== undefined) query = query.where(saidIn(dialect, said));
+      if (room !== undefined) {
+        const inRoom = db.selectFrom('callKeys').select('callId').where('key', '=', room);
+        query = query.where('id', 'in', inRoom.where('kind', '=', 'roomName'));
+      }
       const rows = await query.limit(limit + 1).execute();
       return pageOf(rows, limit, callOf, ({ id }) => id);
     },

@@ -21,6 +21,7 @@ const TRUNCATE_EVERY_MS = 200;
 export async function openSqlite(path: string): Promise<SqlStore> {
   const db = await connectSqlite(path);
   return {
+    dialect: 'sqlite',
     db,
     recordDb: db,
     locks: noLocks,

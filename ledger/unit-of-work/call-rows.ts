@@ -1,3 +1,4 @@
+import { columnsOf } from '../sql/searchable.ts';
 import type { Kysely } from 'kysely';
 import { ulid } from 'ulid';
 import type { Call } from '../../calls/call.ts';
@@ -93,6 +94,9 @@ export class CallRows {
             touchedAt: eb.ref('excluded.touchedAt'),
             lastSequence: eb.ref('excluded.lastSequence'),
             record: eb.ref('excluded.record'),
+            endReason: eb.ref('excluded.endReason'),
+            ingress: eb.ref('excluded.ingress'),
+            said: eb.ref('excluded.said'),
           })),
         )
         .execute();
@@ -163,7 +167,7 @@ class Row implements KnownCall {
       sealedAt: call.sealedAt ?? null,
       touchedAt,
       lastSequence,
-      record: JSON.stringify(call),
+      ...columnsOf(call),
     };
   }
 }

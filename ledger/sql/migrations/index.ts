@@ -9,9 +9,10 @@ import { createKeysAndIdempotency } from './0003-keys-and-idempotency.ts';
 import { createStorage } from './0004-storage.ts';
 import { createSetAside } from './0005-set-aside.ts';
 import { addErasedCountries } from './0006-erased-countries.ts';
+import { addSearch } from './0007-search.ts';
 
 /** What a database of this version has been through last. */
-export const LATEST_MIGRATION = '0006-erased-countries';
+export const LATEST_MIGRATION = '0007-search';
 
 /**
  * Brings the schema up to date, under the dialect's lock. Forwards only: a step that was released
@@ -39,7 +40,8 @@ async function migrateWith<Schema>(db: Kysely<Schema>, dialect: Dialect): Promis
     '0003-keys-and-idempotency': { up: createKeysAndIdempotency },
     '0004-storage': { up: createStorage },
     '0005-set-aside': { up: createSetAside },
-    [LATEST_MIGRATION]: { up: addErasedCountries },
+    '0006-erased-countries': { up: addErasedCountries },
+    [LATEST_MIGRATION]: { up: (db) => addSearch(db, dialect) },
   };
   const migrator = new Migrator({ db, provider: { getMigrations: async () => steps } });
   const { error } = await migrator.migrateToLatest();
