@@ -1,4 +1,7 @@
+import { hostname } from 'node:os';
+import { WORKER_TOLD_EVERY_MS } from '../calls/workers.ts';
 import { openReporter } from '../reporting/reporter.ts';
+import { openWorkerTeller } from '../reporting/teller.ts';
 import { loadConfigOrExit } from '../config/load-config-or-exit.ts';
 import { onStop } from '../config/on-stop.ts';
 import { openLog } from '../config/open-log.ts';
@@ -18,11 +21,19 @@ const { AgentWorker } = await import('./worker/worker.ts');
 const worker = new AgentWorker({ config, reporter, log, sdkVersion });
 const health = await serveHealth(worker, config.worker.health);
 worker.start();
+const tellWorker = openWorkerTeller(config);
+const name = `${hostname()} ${process.pid}`;
+const telling = setInterval(() => {
+  const { id, registered, ready, activeJobs: activeCalls, free: freeCalls } = worker;
+  const note = { process: name, agentName: config.agentName, registered, ready };
+  tellWorker({ ...note, ...(id !== undefined && { id }), activeCalls, freeCalls });
+}, WORKER_TOLD_EVERY_MS);
 
 // No new calls, the running ones finish.
 onStop(async (signal) => {
   log.info({ signal, calls: worker.activeJobs }, 'draining');
   await worker.drain();
+  clearInterval(telling);
   health.close();
   await reporter.close();
   process.exit(0);

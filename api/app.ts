@@ -37,6 +37,8 @@ import { answerUnparsed, answerUnreadable, answerWithProblems, sendProblem } fro
 import { watchWrites } from './readiness.ts';
 import { RefusalBoard, refusalNotesRoute, refusalsRoute } from './refusals.ts';
 import { rehearsalRoutes } from './rehearsal-routes.ts';
+import { createStatus } from './status.ts';
+import { WorkerBoard, workerNotesRoute, workersRoute } from './workers.ts';
 import { reportsRoute } from './reports-route.ts';
 
 /** LiveKit, workers and ingress are known by their signatures and not limited. */
@@ -115,7 +117,9 @@ export async function createApp(deps: AppDeps): Promise<FastifyInstance> {
   await app.register(activityRoute(board, { apiKey, apiSecret }));
   const refusals = new RefusalBoard();
   await app.register(refusalNotesRoute(refusals, { apiKey, apiSecret }));
-  await app.register(v1(deps, { metrics, board, refusals }));
+  const workers = new WorkerBoard();
+  await app.register(workerNotesRoute(workers, { apiKey, apiSecret }));
+  await app.register(v1(deps, { metrics, board, refusals, workers }));
 
   const hide = { schema: { hide: true } };
   const index = { service: 'trunkline', desk: '/desk/', openapi: '/openapi.json', docs: '/docs' };
@@ -135,6 +139,10 @@ export async function createApp(deps: AppDeps): Promise<FastifyInstance> {
     }
     return { status: 'ready', livekit: metrics.livekit(), sip: metrics.sip() };
   });
+  const { outbox } = deps.ledger;
+  const { providers } = config;
+  const status = createStatus({ isWritable, metrics, outbox, workers, providers });
+  app.get('/status.json', hide, () => status());
   app.get('/metrics', hide, async (_request, reply) => {
     const text = await metrics.registry.metrics();
     return reply.header('content-type', metrics.registry.contentType).send(text);
@@ -147,10 +155,14 @@ interface Shared {
   readonly metrics: Metrics;
   readonly board: ActivityBoard;
   readonly refusals: RefusalBoard;
+  readonly workers: WorkerBoard;
 }
 
 /** All that needs a key. */
-function v1({ config, ledger, log, ...deps }: AppDeps, { metrics, board, refusals }: Shared) {
+function v1(
+  { config, ledger, log, ...deps }: AppDeps,
+  { metrics, board, refusals, workers }: Shared,
+) {
   const keys = createApiKeys(deps.apiKeys, ledger.apiKeys);
   const sessions = createSessions({
     secret: config.livekit.apiSecret,
@@ -183,6 +195,7 @@ function v1({ config, ledger, log, ...deps }: AppDeps, { metrics, board, refusal
     await api.register(browserCallsRoutes({ config }));
     await api.register(operatorRoutes({ ledger, operator, livekitUrl: config.livekitPublicUrl }));
     await api.register(refusalsRoute(refusals));
+    await api.register(workersRoute(workers));
     await api.register(linesRoutes({ lines }));
     await api.register(rehearsalRoutes({ ledger, providers: config.providers }));
     await api.register(eventsRoute({ feed, board, authenticate, limits }));

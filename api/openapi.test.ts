@@ -49,6 +49,7 @@ test('has every route', () => {
       'DELETE /v1/session',
       'POST /v1/sign-in-links',
       'GET /v1/refusals',
+      'GET /v1/workers',
       'GET /v1/rehearsal',
       'GET /v1/rehearsal/sentences',
       'GET /v1/rehearsal/speech',

@@ -5,6 +5,7 @@ import { suggest } from '../config/suggest.ts';
 import { callsCommand } from './calls.ts';
 import { dbCommand } from './db.ts';
 import { endpointsCommand, linesCommand } from './listings.ts';
+import { doctorCommand } from './doctor/doctor.ts';
 import { findLivekitServer } from './livekit-server.ts';
 import { openCommand, signInUrl } from './open.ts';
 import { UsageError, readArguments } from '../config/read-arguments.ts';
@@ -27,6 +28,7 @@ const USAGE = `trunkline <command>
   calls     what is on record of calls, and what happens to them
   lines     what is answered, and by whom
   endpoints who is told of calls by webhook
+  doctor    what is wrong, and what to do about it
   open      a link that opens the desk, signed in; good once, for 10 minutes
   env       the exports that LiveKit's tools read, with the secret:
             eval "$(npm run --silent trunkline -- env)"
@@ -34,7 +36,7 @@ const USAGE = `trunkline <command>
             curl -H "Authorization: Bearer $(npm run --silent trunkline -- key)" …
   db        moves the ledger from one database to another
 
-"trunkline <command> --help" says more of calls, lines, endpoints, open and db. Settings: docs/configuration.md.`;
+"trunkline <command> --help" says more of calls, lines, endpoints, doctor, open and db. Settings: docs/configuration.md.`;
 
 const say = (line: string) => process.stderr.write(`${line}\n`);
 const print = (line: string) => process.stdout.write(`${line}\n`);
@@ -42,7 +44,7 @@ const print = (line: string) => process.stdout.write(`${line}\n`);
 const [command, ...args] = process.argv.slice(2);
 const settings = { env: process.env, cwd: process.cwd() };
 /** Those with a --help of their own. */
-const WITH_HELP = ['calls', 'lines', 'endpoints', 'open', 'db'];
+const WITH_HELP = ['calls', 'lines', 'endpoints', 'doctor', 'open', 'db'];
 const COMMANDS = ['start', 'env', 'key', ...WITH_HELP];
 const HELP = { help: { type: 'boolean', short: 'h', default: false } } as const;
 
@@ -78,6 +80,8 @@ async function run(): Promise<number | undefined> {
       return linesCommand({ ...settings, args, say, print });
     case 'endpoints':
       return endpointsCommand({ ...settings, args, say, print });
+    case 'doctor':
+      return doctorCommand({ ...settings, args, say, print });
     case 'open':
       return openCommand({ ...settings, args, say, print });
     case 'db':

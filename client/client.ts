@@ -6,6 +6,7 @@ import type { ChangeBody, EndpointView, NewEndpointBody } from '../api/endpoints
 import type { KeyView, NewKey, NewKeyView } from '../api/keys-routes.ts';
 import type { ActionView, NewCall, TransferBody } from '../api/operator-routes.ts';
 import type { NewSession, SessionView, SignInLinkView } from '../api/session-routes.ts';
+import type { WorkersView } from '../api/workers.ts';
 import type { RefusalView } from '../api/refusals.ts';
 import type { RehearsalView, SentencesQuery, SentencesView } from '../api/rehearsal-routes.ts';
 import type {
@@ -76,6 +77,8 @@ export interface TrunklineClient {
     get(): Promise<Session>;
     end(): Promise<void>;
   };
+  /** Agent workers that report to this call service, and what they can take. */
+  readonly workers: { list(): Promise<z.output<typeof WorkersView>> };
   /** INVITEs that made no call, the latest first, and why. */
   readonly refusals: { list(): Promise<{ readonly data: readonly Refusal[] }> };
   /** While providers are rehearsed: what they understand. */
@@ -154,6 +157,7 @@ export function createClient(options: ClientOptions): TrunklineClient {
       get: () => get('/v1/session'),
       end: () => remove('/v1/session'),
     },
+    workers: { list: () => get('/v1/workers') },
     refusals: { list: () => get('/v1/refusals') },
     rehearsal: {
       get: () => get('/v1/rehearsal'),

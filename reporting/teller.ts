@@ -1,5 +1,6 @@
 import type { ActivityNotes } from '../calls/activity.ts';
 import type { RefusalNotes } from '../calls/refusals.ts';
+import type { WorkerNote } from '../calls/workers.ts';
 import type { Config } from '../config/config.ts';
 import { signReportToken } from './report-token.ts';
 
@@ -38,6 +39,16 @@ export function openActivityTeller(target: Target): Teller<ActivityNotes> {
       }
       return { notes: [...byJob].map(([jobId, activity]) => ({ jobId, activity })) };
     },
+  });
+}
+
+/** How a worker is, the latest. */
+export function openWorkerTeller(target: Target): Teller<WorkerNote> {
+  return openTeller(target, {
+    path: '/internal/v1/workers',
+    subject: 'worker',
+    everyMs: 0,
+    merge: (_before, next) => next,
   });
 }
 

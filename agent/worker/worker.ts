@@ -68,6 +68,11 @@ export class AgentWorker {
     });
   }
 
+  /** LiveKit's name for it; undefined before it is registered. */
+  get id(): string | undefined {
+    return this.#id === '' ? undefined : this.#id;
+  }
+
   get registered(): boolean {
     return this.#id !== '' && this.#socket?.readyState === WebSocket.OPEN;
   }

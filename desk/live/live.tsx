@@ -1,3 +1,6 @@
+import { useSignal } from '@preact/signals';
+import { useEffect } from 'preact/hooks';
+import { api } from '../api.ts';
 import { now } from '../ui/now.ts';
 import { Nothing, State, Title } from '../ui/parts.tsx';
 import { callerOf, durationWord, ingressWord, reasonWord } from '../ui/words.ts';
@@ -7,9 +10,17 @@ import type { LiveCall } from './live-calls.ts';
 /** Calls as they are spoken. */
 export function Live() {
   const calls = liveCalls.value;
+  const workers = useSignal<string | undefined>(undefined);
+  useEffect(() => {
+    void api.workers
+      .list()
+      .then((answer) => (workers.value = troubleOf(answer)))
+      .catch(() => undefined);
+  }, [connection.value, calls?.length]);
   return (
     <>
       <Title page="Live">Live</Title>
+      {workers.value !== undefined && <p class="notice">{workers}</p>}
       {calls === undefined ? (
         <p>{connection.value === 'lost' ? 'The call service does not answer.' : 'Loading …'}</p>
       ) : calls.length === 0 ? (
@@ -28,6 +39,19 @@ export function Live() {
       )}
     </>
   );
+}
+
+/** Why the next caller would not be answered; undefined where they would. */
+function troubleOf({ data, known }: Awaited<ReturnType<typeof api.workers.list>>) {
+  if (!known) return undefined;
+  const ready = data.filter((worker) => worker.registered && worker.ready);
+  if (ready.length === 0) {
+    return 'No agent is registered with LiveKit: callers hear an apology. `npm start` runs one; `npm run trunkline -- doctor` says what is wrong.';
+  }
+  if (ready.every(({ freeCalls }) => freeCalls === 0)) {
+    return 'Every place for a call is taken: the next caller hears busy. Raise TRUNKLINE_MAX_CALLS, or add a worker.';
+  }
+  return undefined;
 }
 
 function OneLive({ call }: { call: LiveCall }) {
