@@ -118,6 +118,11 @@ export async function createApp(deps: AppDeps): Promise<FastifyInstance> {
   const refusals = new RefusalBoard();
   await app.register(refusalNotesRoute(refusals, { apiKey, apiSecret }));
   const workers = new WorkerBoard();
+  metrics.watchWorkers(() => {
+    const ready = workers.list()?.filter((one) => one.ready && one.registered);
+    const free = ready?.reduce((sum, { freeCalls }) => sum + freeCalls, 0) ?? 0;
+    return ready && { ready: ready.length, free };
+  });
   await app.register(workerNotesRoute(workers, { apiKey, apiSecret }));
   await app.register(v1(deps, { metrics, board, refusals, workers }));
 

@@ -1,9 +1,9 @@
 import type { Logger } from 'pino';
+import type { CallMetrics } from './call-metrics.ts';
 import type { Store } from './store.ts';
 
-export interface LedgerMetrics {
+export interface LedgerMetrics extends CallMetrics {
   observeLedger(operation: string, seconds: number, ok: boolean): void;
-  countSealed(state: string, endReason: string): void;
   countDelivery(verdict: string): void;
 }
 
@@ -33,6 +33,8 @@ export function meterLedger(
     async record(events) {
       const recorded = await timed('record', () => ledger.record(events));
       for (const [index, { eventId, outcome, reason }] of recorded.entries()) {
+        const event = events[index];
+        if (event !== undefined && outcome !== 'duplicate') metrics.countEvent(event);
         if (outcome !== 'set_aside') continue;
         log.error(
           { eventId, type: events[index]?.type, reason },
@@ -45,9 +47,7 @@ export function meterLedger(
     calls: (query) => timed('calls', () => ledger.calls(query)),
     async seal(callIds, at) {
       const sealed = await timed('seal', () => ledger.seal(callIds, at));
-      for (const { state, ending } of sealed) {
-        metrics.countSealed(state, ending?.reason ?? 'unknown');
-      }
+      for (const call of sealed) metrics.countSealed(call);
       return sealed;
     },
     outbox: {

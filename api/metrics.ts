@@ -1,7 +1,8 @@
-import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
 import { CALL_STATES } from '../calls/call.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { WatchMetrics } from '../reconciler/watch-calls.ts';
+import { createCallMetrics } from './call-metrics.ts';
 import type { LedgerMetrics } from './metered-ledger.ts';
 
 /** A commit on an SSD takes some ms; a second is trouble, s. */
@@ -15,6 +16,8 @@ export interface Metrics extends WatchMetrics, LedgerMetrics {
   countReport(type: string, outcome: string): void;
   /** Asked for how many listen to `/v1/events` whenever Prometheus asks. */
   watchStreams(count: () => number): void;
+  /** Asked for workers that take calls and the places they have whenever Prometheus asks. */
+  watchWorkers(count: () => { readonly ready: number; readonly free: number } | undefined): void;
   /** Whether LiveKit answered when it was asked last. */
   livekit(): 'unknown' | 'up' | 'down';
   /** Whether LiveKit has the trunks and dispatch rules that it had; `none`: it never had any. */
@@ -27,6 +30,9 @@ export function createMetrics(
   ledger: Pick<Ledger, 'countOpen'> & { readonly setAside: Pick<Ledger['setAside'], 'count'> },
 ): Metrics {
   const registry = new Registry();
+  // Event loop lag, memory, CPU.
+  collectDefaultMetrics({ register: registry });
+  const ofCalls = createCallMetrics(registry);
   const webhooks = new Counter({
     name: 'trunkline_webhook_events_total',
     help: 'Webhooks from LiveKit that were stored, by event and by what they did to the record',
@@ -84,12 +90,6 @@ export function createMetrics(
       for (const state of CALL_STATES) calls.set({ state }, counts[state] ?? 0);
     },
   });
-  const sealed = new Counter({
-    name: 'trunkline_calls_total',
-    help: 'Calls whose record was sealed by this process, by final state and end reason',
-    labelNames: ['state', 'end_reason'],
-    registers: [registry],
-  });
   const setAside = new Gauge({
     name: 'trunkline_events_set_aside',
     help: 'Events that could not be recorded and are tried again; see GET /v1/set-aside',
@@ -122,12 +122,34 @@ export function createMetrics(
       clients.set(streams?.() ?? 0);
     },
   });
+  let workers: (() => { readonly ready: number; readonly free: number } | undefined) | undefined;
+  const workersReady = new Gauge({
+    name: 'trunkline_workers_ready',
+    help: 'Agent workers that report to this process and take calls; absent just after its start',
+    registers: [registry],
+    collect() {
+      const known = workers?.();
+      workersReady.reset();
+      freePlaces.reset();
+      if (known === undefined) return;
+      workersReady.set(known.ready);
+      freePlaces.set(known.free);
+    },
+  });
+  const freePlaces = new Gauge({
+    name: 'trunkline_workers_free_calls',
+    help: 'Calls that they would still take',
+    registers: [registry],
+  });
   return {
+    ...ofCalls,
     registry,
     observeLedger: (operation, seconds, ok) =>
       latency.observe({ operation, ok: String(ok) }, seconds),
-    countSealed: (state, endReason) => sealed.inc({ state, end_reason: endReason }),
     countDelivery: (verdict) => deliveries.inc({ verdict }),
+    watchWorkers(count) {
+      workers = count;
+    },
     watchStreams(count) {
       streams = count;
     },

@@ -11,6 +11,8 @@ const tools = {
   'espeak-ng': 'espeak-ng',
   'redis-server': 'redis-server',
   chromium: 'chromium',
+  prometheus: 'prometheus',
+  'prometheus-alertmanager': 'prometheus-alertmanager',
 };
 
 /**
@@ -57,7 +59,8 @@ function isOnPath(program) {
 /** @param {string[]} args */
 function aptGet(args) {
   const result = spawnSync('apt-get', args, {
-    env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
+    // Nothing that is installed is to be started by that (invoke-rc.d(8)).
+    env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' },
     stdio: ['ignore', 'pipe', 'pipe'],
     encoding: 'utf8',
   });

@@ -1,11 +1,27 @@
 import { createServer } from 'node:http';
-import type { Server } from 'node:http';
+import type { Server, ServerResponse } from 'node:http';
+import type { Registry } from 'prom-client';
 import type { HostPort } from '../../config/config.ts';
+import { workerMetrics } from './metrics.ts';
 import type { AgentWorker } from './worker.ts';
 
-/** `/healthz`: the process lives. `/readyz`: it takes calls (503 while it starts or drains). */
+async function answerMetrics(registry: Registry, response: ServerResponse): Promise<void> {
+  const text = await registry.metrics();
+  response.writeHead(200, { 'content-type': registry.contentType });
+  response.end(text);
+}
+
+/**
+ * `/healthz`: the process lives. `/readyz`: it takes calls (503 while it starts or drains).
+ * `/metrics`: Prometheus.
+ */
 export function serveHealth(worker: AgentWorker, { host, port }: HostPort): Promise<Server> {
+  const registry = workerMetrics(worker);
   const server = createServer((request, response) => {
+    if (request.url === '/metrics') {
+      void answerMetrics(registry, response);
+      return;
+    }
     const ready = worker.ready;
     const body = {
       status: ready ? 'ready' : 'not ready',

@@ -15,4 +15,12 @@ export type ToHost =
 export type FromHost =
   | { readonly type: 'ready' }
   | { readonly type: 'jobEnded'; readonly jobId: string }
-  | { readonly type: 'pong' };
+  | ({ readonly type: 'pong' } & HostHealth);
+
+/** How a host is. */
+export interface HostHealth {
+  /** The longest that its event loop stood still since it was asked before, s. */
+  readonly lag: number;
+  /** Bytes. */
+  readonly memory: number;
+}

@@ -5,13 +5,15 @@ import { backoff } from '../../config/backoff.ts';
 import type { AgentConfig } from '../agent-config.ts';
 import { MEDIA_HEAP_FLAGS } from '../../config/media-heap.ts';
 import { Pulse } from '../../config/pulse.ts';
-import type { FromHost, ToHost } from './host-messages.ts';
+import type { FromHost, HostHealth, ToHost } from './host-messages.ts';
 import type { JobInfo } from '../conversation/job.ts';
 
 interface Host {
   readonly process: ChildProcess;
   readonly jobs: Map<string, JobInfo>;
   readonly pulse: Pulse;
+  /** As it said last. */
+  health: HostHealth | undefined;
   readonly gone: Promise<unknown>;
   /** Calls that it was ever given. */
   taken: number;
@@ -76,6 +78,13 @@ export class HostPool {
 
   get ready(): boolean {
     return [...this.#hosts].some(({ ready }) => ready);
+  }
+
+  /** Of hosts that have told of themselves. */
+  get health(): readonly (HostHealth & { readonly calls: number })[] {
+    return [...this.#hosts].flatMap(({ health, jobs }) =>
+      health === undefined ? [] : [{ ...health, calls: jobs.size }],
+    );
   }
 
   get activeJobs(): number {
@@ -159,6 +168,7 @@ export class HostPool {
       pulse: new Pulse(PING_MS, MOST_UNANSWERED),
       gone: gone.promise,
       taken: 0,
+      health: undefined,
       ready: false,
       hung: false,
       replaced: false,
@@ -216,6 +226,7 @@ export class HostPool {
         break;
       case 'pong':
         host.pulse.answer();
+        host.health = message;
         break;
       default:
         message satisfies never;

@@ -5,6 +5,7 @@
  *
  * When the worker dies, the calls go on: the host finishes them and then exits.
  */
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { dispose } from '@livekit/rtc-node';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
@@ -21,6 +22,10 @@ import { RunningJobs } from './running-jobs.ts';
 import { initSdkLog, kindOf } from './sdk-log.ts';
 import { speechOf } from '../speech/speakable.ts';
 import { SpokenTexts } from '../speech/spoken-texts.ts';
+
+/** Nanoseconds. */
+const delays = monitorEventLoopDelay();
+delays.enable();
 
 const running = new Map<string, AbortController>();
 let draining = false;
@@ -42,7 +47,8 @@ process.on('message', (message: ToHost) => {
       void drain();
       break;
     case 'ping':
-      send({ type: 'pong' });
+      send({ type: 'pong', lag: delays.max / 1e9, memory: process.memoryUsage.rss() });
+      delays.reset();
       break;
     default:
       message satisfies never;

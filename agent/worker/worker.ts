@@ -88,6 +88,10 @@ export class AgentWorker {
     return this.#pool.activeJobs;
   }
 
+  get hostHealth(): HostPool['health'] {
+    return this.#pool.health;
+  }
+
   get hosts(): HostCounts {
     return this.#pool.counts;
   }

@@ -1,4 +1,4 @@
-import { Counter, Gauge, Registry } from 'prom-client';
+import { Counter, Gauge, Registry, collectDefaultMetrics } from 'prom-client';
 
 /** Counters of the endpoint, in Prometheus' text form. */
 export class SipMetrics {
@@ -30,4 +30,9 @@ export class SipMetrics {
     help: 'Calls that are up or ringing.',
     registers: [this.registry],
   });
+
+  constructor() {
+    // Event loop lag before all: callers hear it.
+    collectDefaultMetrics({ register: this.registry });
+  }
 }
