@@ -38,6 +38,15 @@ export function connect(
   });
 }
 
+/** A line of a table in one line of the terminal; as it is for whatever else reads it. */
+export function fit(
+  line: string,
+  { isTTY, columns }: Pick<NodeJS.WriteStream, 'isTTY' | 'columns'> = process.stdout,
+): string {
+  if (!isTTY || line.length <= columns) return line;
+  return `${line.slice(0, Math.max(0, columns - 1))}…`;
+}
+
 /** What a person has to know of it. */
 export function explain(error: unknown): string {
   if (error instanceof TrunklineError) {

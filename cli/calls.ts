@@ -1,7 +1,7 @@
 import { CALL_STATES } from '../calls/call.ts';
 import type { Call, CallDetail, StreamedEvent, TrunklineClient } from '../client/index.ts';
 import { readArguments, readCount, UsageError } from '../config/read-arguments.ts';
-import { API_OPTIONS, API_USAGE, connect, explain } from './api-command.ts';
+import { API_OPTIONS, API_USAGE, connect, explain, fit } from './api-command.ts';
 import type { ApiCommand } from './api-command.ts';
 
 const USAGE = `What is on record of calls, and what happens to them.
@@ -9,13 +9,17 @@ const USAGE = `What is on record of calls, and what happens to them.
   trunkline calls [list]       newest first
       --state <state>          ${CALL_STATES.join(', ')}
       --line <line>
+      --number <digits>        that a number on either side ends with
+      --said <words>           that were said, in calls that are over
       --limit <n>              default 20
   trunkline calls show <id>    one call: its timeline and what was said
   trunkline calls watch        what happens, as it happens
       --types <types>          between commas, default all: call.*
       --line <line>
 
-${API_USAGE}`;
+${API_USAGE}
+
+  trunkline calls --state failed --json | jq -r '.id + " " + .endReason'`;
 
 const DEFAULT_LIMIT = '20';
 
@@ -42,10 +46,11 @@ export async function callsCommand(command: CallsCommand): Promise<number> {
   try {
     switch (action) {
       case 'list': {
-        const filter = { state: readState(values.state), line: values.line };
+        const { line, number, said } = values;
+        const filter = defined({ state: readState(values.state), line, number, said });
         const limit = readCount('limit', values.limit);
         const found = await list(client(), filter, limit, (call) => write(call, callLine));
-        const all = filter.state === undefined && filter.line === undefined;
+        const all = Object.keys(filter).length === 0;
         if (found === 0) say(all ? 'No calls yet: `npm run call` makes one.' : 'No such call.');
         return 0;
       }
@@ -82,11 +87,17 @@ export async function callsCommand(command: CallsCommand): Promise<number> {
   }
 }
 
+function defined<T extends object>(value: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(value).filter(([, one]) => one !== undefined)) as never;
+}
+
 const text = { type: 'string' } as const;
 const OPTIONS = {
   ...API_OPTIONS,
   state: text,
   line: text,
+  number: text,
+  said: text,
   types: text,
   limit: { ...text, default: DEFAULT_LIMIT },
 } as const;
@@ -99,7 +110,7 @@ function readState(given: string | undefined): Call['state'] | undefined {
 
 async function list(
   client: TrunklineClient,
-  filter: { readonly state: Call['state'] | undefined; readonly line: string | undefined },
+  filter: Omit<NonNullable<Parameters<TrunklineClient['calls']['all']>[0]>, 'limit'>,
   limit: number,
   show: (call: Call) => void,
 ): Promise<number> {
@@ -114,9 +125,8 @@ async function list(
 
 function callLine(call: Call): string {
   const { id, state, startedAt, from = '?', to = '?', line = '-', endReason = '' } = call;
-  return [id, startedAt, state.padEnd(12), line, `${from} -> ${to}`, endReason]
-    .join('  ')
-    .trimEnd();
+  const words = [id, startedAt, state.padEnd(12), line, `${from} -> ${to}`, endReason];
+  return fit(words.join('  ').trimEnd());
 }
 
 function callPage(call: CallDetail): string {

@@ -1,6 +1,6 @@
 import type { Endpoint, Line } from '../client/index.ts';
 import { UsageError, readArguments } from '../config/read-arguments.ts';
-import { API_OPTIONS, API_USAGE, connect, explain } from './api-command.ts';
+import { API_OPTIONS, API_USAGE, connect, explain, fit } from './api-command.ts';
 import type { ApiCommand } from './api-command.ts';
 
 const LINES_USAGE = `What is answered, and by whom.
@@ -67,7 +67,7 @@ async function listing(
   try {
     await list({
       client: connect(command, values.url, values.key),
-      write: (value, line) => print(values.json ? JSON.stringify(value) : line(value)),
+      write: (value, line) => print(values.json ? JSON.stringify(value) : fit(line(value))),
     });
     return 0;
   } catch (error) {

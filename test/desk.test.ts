@@ -90,6 +90,15 @@ test('a table is booked by the buttons, without a key and without a microphone',
   expect(said).toEqual(booking.map(([sentence]) => sentence));
 });
 
+test('a call that no trunk is there for says what is missing', async () => {
+  const page = await signedIn();
+  await page.getByRole('button', { name: 'Call somebody' }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByLabel('Number').fill('+1 (202) 555-0177');
+  await dialog.getByRole('button', { name: 'Call', exact: true }).click();
+  await dialog.getByText(/set TRUNKLINE_OUTBOUND_TRUNK/).waitFor();
+});
+
 test('who hangs up in the browser is the caller who hung up', async () => {
   const page = await signedIn();
   await page.getByRole('link', { name: 'Talk', exact: true }).click();
@@ -150,6 +159,27 @@ test('a SIP call is seen as it is spoken, listened to unseen, and hung up on', a
     'participant.joined',
     'participant.left',
   ]);
+});
+
+/** Of what a browser is sent to show the first page, bytes as they are sent. */
+const FIRST_LOAD_LIMIT = 120_000;
+
+test('the first page is small, loads nothing from elsewhere, and keeps to its policy', async () => {
+  const { url } = await api().session.link();
+  const page = await browser.newPage();
+  const sizes: Promise<number>[] = [];
+  const hosts = new Set<string>();
+  page.on('requestfinished', (request) => {
+    hosts.add(new URL(request.url()).host);
+    sizes.push(request.sizes().then(({ responseBodySize }) => responseBodySize));
+  });
+  await page.goto(url);
+  await page.getByText('No call goes on').waitFor();
+  const total = (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
+  expect(total).toBeGreaterThan(10_000);
+  expect(total).toBeLessThan(FIRST_LOAD_LIMIT);
+  expect([...hosts]).toEqual([new URL(stackOf().apiUrl).host]);
+  expect(browser.complaints()).toEqual([]);
 });
 
 test.each(['light', 'dark'] as const)('axe finds nothing, %s', async (colorScheme) => {

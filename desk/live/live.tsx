@@ -5,6 +5,7 @@ import { now } from '../ui/now.ts';
 import { Nothing, State, Title } from '../ui/parts.tsx';
 import { callerOf, durationWord, ingressWord, reasonWord } from '../ui/words.ts';
 import { connection, liveCalls } from './live-calls.ts';
+import { Place } from './place.tsx';
 import type { LiveCall } from './live-calls.ts';
 
 /** Calls as they are spoken. */
@@ -19,7 +20,11 @@ export function Live() {
   }, [connection.value, calls?.length]);
   return (
     <>
-      <Title page="Live">Live</Title>
+      <div class="row">
+        <Title page="Live">Live</Title>
+        <span class="grow" />
+        <Place />
+      </div>
       {workers.value !== undefined && <p class="notice">{workers}</p>}
       {calls === undefined ? (
         <p>{connection.value === 'lost' ? 'The call service does not answer.' : 'Loading …'}</p>

@@ -13,7 +13,9 @@ export function columnsOf(call: Call) {
     .filter((text) => text !== ERASED)
     .join('\n')
     // PostgreSQL has no text with it.
-    .replaceAll('\0', '');
+    .replaceAll('\0', '')
+    // A database whose locale is C knows no other letters than those of ASCII.
+    .toLowerCase();
   return {
     record: JSON.stringify(call),
     ingress,
@@ -24,7 +26,8 @@ export function columnsOf(call: Call) {
 }
 
 /** Calls in which all of these words were said, in any order. */
-export function saidIn(dialect: Dialect, words: string): RawBuilder<boolean> {
+export function saidIn(dialect: Dialect, asked: string): RawBuilder<boolean> {
+  const words = asked.toLowerCase();
   if (dialect === 'postgres') {
     return sql<boolean>`said is not null
       and to_tsvector('simple', coalesce(said, '')) @@ plainto_tsquery('simple', ${words})`;

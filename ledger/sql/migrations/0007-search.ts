@@ -38,7 +38,7 @@ async function fill(db: Kysely<unknown>): Promise<void> {
       where id > ${after} and sealed_at is not null order by id limit ${PORTION}`.execute(db);
     for (const { id, record } of rows) {
       const { turns } = Said.parse(JSON.parse(record));
-      const said = turns.map(({ text }) => text.replaceAll('\0', '')).join('\n');
+      const said = turns.map(({ text }) => text.replaceAll('\0', '').toLowerCase()).join('\n');
       if (said !== '') await sql`update calls set said = ${said} where id = ${id}`.execute(db);
     }
     const last = rows.at(-1);
