@@ -1,13 +1,14 @@
 import { fileURLToPath } from 'node:url';
 import { afterEach, expect, test } from 'vitest';
 import { useBrowser } from './harness/browser.ts';
-import { finalRecord } from './harness/call-records.ts';
+import { callsFrom } from './harness/call-records.ts';
 import { callWithSipp } from './harness/call-with-sipp.ts';
 import { findCause, signIn } from './harness/desk-page.ts';
 import { childrenOf, pidOf } from './harness/kill-process.ts';
 import { startCall } from './harness/simulated-caller.ts';
 import { useTestStack } from './harness/use-test-stack.ts';
 import { useVoice } from './harness/use-voice.ts';
+import { waitFor } from './harness/wait-for.ts';
 
 /** Calls that go wrong for real, and what an operator reads of them on the desk. */
 const stackOf = useTestStack({
@@ -35,7 +36,8 @@ async function rehearse(method: string, path: string, body: object): Promise<voi
 }
 
 async function causeOf(from: string) {
-  await finalRecord(stackOf(), from);
+  // Within seconds of the hang-up: the record need not be sealed.
+  await waitFor(async () => (await callsFrom(stackOf(), from))[0]?.endReason !== undefined);
   return findCause(await signIn(browser, stackOf()), from);
 }
 
