@@ -49,6 +49,9 @@ test('an API key signs in, a wrong one does not', async () => {
   await page.getByRole('heading', { name: 'Live' }).waitFor();
   await page.getByRole('button', { name: 'Sign out' }).click();
   await page.getByLabel('Or sign in with an API key').waitFor();
+  // The link in a tab that is open changes nothing but the fragment.
+  await page.goto((await api().session.link()).url);
+  await page.getByRole('heading', { name: 'Live' }).waitFor();
 });
 
 test('a table is booked by the buttons, without a key and without a microphone', async () => {

@@ -144,7 +144,7 @@ function MarkButton({
 }
 
 function exact({ from, to }: Mark, axis: Axis): string {
-  const at = `${new Date(from).toISOString().slice(11, 23)} (+${((from - axis.from) / 1000).toFixed(3)} s)`;
+  const at = `${new Date(from).toISOString().slice(11, 23)} UTC (+${((from - axis.from) / 1000).toFixed(3)} s)`;
   return to === undefined ? at : `${at}, ${((to - from) / 1000).toFixed(3)} s long`;
 }
 

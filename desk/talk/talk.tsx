@@ -64,7 +64,7 @@ export function Talk() {
       {isDeaf && (
         <p class="notice">
           The speech recogniser is rehearsed (no <code>DEEPGRAM_API_KEY</code> is set): it
-          understands the sentences below and not your own words. Click one to say it.
+          understands the sentences under “Say” and not your own words. Click one to say it.
         </p>
       )}
       <div class="talk">
