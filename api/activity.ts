@@ -6,6 +6,8 @@ import type { ReportTokenKey } from '../reporting/report-token.ts';
 import { ProblemError } from './problems.ts';
 import { needsReportToken } from './reports-route.ts';
 
+/** Words of a thousand calls. */
+const BODY_LIMIT_BYTES = 2 * 1024 * 1024;
 /** Of jobs whose end is not told here. */
 const MAX_JOBS = 20_000;
 
@@ -59,6 +61,7 @@ export function activityRoute(board: ActivityBoard, key: ReportTokenKey): Fastif
     app.post(
       '/internal/v1/activity',
       {
+        bodyLimit: BODY_LIMIT_BYTES,
         schema: { hide: true },
         onRequest: needsReportToken(key),
       },

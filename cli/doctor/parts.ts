@@ -251,6 +251,9 @@ function ruleProblems(cwd: string, agentName: string): string[][] {
 export const consumers: Check = {
   name: 'consumers',
   async run(config) {
+    if ((await ask(config.callServiceUrl)) instanceof Error) {
+      return skip('The call service does not answer.');
+    }
     const client = createClient({ url: config.callServiceUrl, apiKey: localApiKey(config) });
     let count = 0;
     const failing: string[] = [];
