@@ -229,3 +229,10 @@ test('livekit.yaml holds no keys and listens nowhere but on loopback', () => {
     agents: { target_load: 1 },
   });
 });
+
+test('the image is built with what the pages of the desk are made of', () => {
+  const ignored = read('.dockerignore').split('\n');
+  const sources = ['desk/', 'client/', 'cli/', 'tsconfig.json', 'package-lock.json'];
+  for (const source of sources) expect(ignored).toContain(`!${source}`);
+  expect(read('Dockerfile')).toContain('COPY --from=desk /app/desk/dist ./desk/dist');
+});

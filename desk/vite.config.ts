@@ -34,7 +34,7 @@ function compressed(): Plugin {
   return {
     name: 'compressed',
     apply: 'build',
-    async closeBundle() {
+    async writeBundle() {
       const names = await readdir(OUT, { recursive: true });
       for (const name of names.filter((name) => /\.(?:js|css|html|svg)$/.test(name))) {
         const content = await readFile(join(OUT, name));
