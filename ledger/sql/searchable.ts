@@ -39,11 +39,18 @@ export function saidIn(dialect: Dialect, asked: string): RawBuilder<boolean> {
     join said_calls on said_calls.n = said_words.rowid where said_words match ${match})`;
 }
 
+/** Calls that began in that time; either end may be open. By an index that has nothing but times. */
+export function begunIn(since: string | undefined, until: string | undefined): RawBuilder<boolean> {
+  const from = since === undefined ? sql`` : sql`and started_at >= ${since}`;
+  const to = until === undefined ? sql`` : sql`and started_at < ${until}`;
+  return sql<boolean>`id in (select id from calls where true ${from} ${to})`;
+}
+
 /** Calls with a number, on either side, that ends with these digits. */
 export function withNumber(digits: string): RawBuilder<boolean> {
   const ending = `%${digits}`;
   // Each half by an index that has nothing but numbers.
   return sql<boolean>`id in (
     select id from calls where from_number like ${ending}
-    union select id from calls where to_number like ${ending})`;
+    union all select id from calls where to_number like ${ending})`;
 }

@@ -1,5 +1,5 @@
 import type { Dialect } from './dialect.ts';
-import { saidIn, withNumber } from './searchable.ts';
+import { begunIn, saidIn, withNumber } from './searchable.ts';
 import { randomBytes } from 'node:crypto';
 import type { Kysely } from 'kysely';
 import type { Call } from '../../calls/call.ts';
@@ -89,8 +89,7 @@ export function createSqlLedger(
       if (direction !== undefined) query = query.where('direction', '=', direction);
       if (from !== undefined) query = query.where('fromNumber', '=', from);
       if (to !== undefined) query = query.where('toNumber', '=', to);
-      if (since !== undefined) query = query.where('startedAt', '>=', since);
-      if (until !== undefined) query = query.where('startedAt', '<', until);
+      if ((since ?? until) !== undefined) query = query.where(begunIn(since, until));
       if (endReason !== undefined) query = query.where('endReason', '=', endReason);
       if (ingress !== undefined) query = query.where('ingress', '=', ingress);
       if (number !== undefined) query = query.where(withNumber(number));

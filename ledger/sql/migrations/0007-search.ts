@@ -17,7 +17,7 @@ export async function addSearch(db: Kysely<unknown>, dialect: Dialect): Promise<
   await sql`update calls set
     ingress = ${ingress},
     end_reason = case when ${FINAL} then coalesce(${reason}, 'unknown') end`.execute(db);
-  for (const column of ['state', 'line', 'end_reason', 'ingress']) {
+  for (const column of ['state', 'line', 'end_reason', 'ingress', 'started_at']) {
     await db.schema.createIndex(`calls_by_${column}`).on('calls').columns([column, 'id']).execute();
   }
   if (dialect === 'sqlite') await indexWords(db);
