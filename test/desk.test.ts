@@ -102,6 +102,18 @@ test('a call that no trunk is there for says what is missing', async () => {
   await dialog.getByText(/set TRUNKLINE_OUTBOUND_TRUNK/).waitFor();
 });
 
+test('without a microphone that may be used, the call goes on by the buttons', async () => {
+  const page = await signedIn();
+  await page.getByRole('link', { name: 'Talk', exact: true }).click();
+  await page.getByRole('button', { name: 'Call', exact: true }).click();
+  await page.getByText(/^(?:The microphone|This computer has no microphone)/).waitFor();
+  await page.locator('.captions .agent').first().waitFor();
+  await page.getByRole('button', { name: 'Where are you located?' }).click();
+  await page.locator('.captions .agent', { hasText: 'Harbour Street' }).waitFor();
+  await page.getByRole('button', { name: 'Hang up' }).click();
+  await page.getByText('The call is over.').waitFor();
+});
+
 test('who hangs up in the browser is the caller who hung up', async () => {
   const page = await signedIn();
   await page.getByRole('link', { name: 'Talk', exact: true }).click();

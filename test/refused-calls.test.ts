@@ -79,6 +79,24 @@ test('no worker', async () => {
   });
 });
 
+test('who would talk from the browser is told that no agent comes, and that none is there', async () => {
+  const page = await signIn(browser, stackOf());
+  await page.getByText('No agent is registered with LiveKit').waitFor();
+  await page.getByRole('link', { name: 'Talk', exact: true }).click();
+  await page.getByRole('button', { name: 'Call without microphone' }).click();
+  await page.getByText('No agent has come yet.').waitFor();
+  await page.getByRole('button', { name: 'Hang up' }).click();
+  await page.getByText('The call is over.').waitFor();
+});
+
+test('who would talk while LiveKit is away is told so', async () => {
+  await stackOf().processes.get('livekit')?.stop(0);
+  const page = await signIn(browser, stackOf());
+  await page.getByRole('link', { name: 'Talk', exact: true }).click();
+  await page.getByRole('button', { name: 'Call without microphone' }).click();
+  await page.getByText(/^The call could not begin: .* Is LiveKit running/).waitFor();
+});
+
 let livekit: TestLivekit;
 let unheard: TestStack;
 beforeAll(async () => {
