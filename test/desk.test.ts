@@ -107,7 +107,7 @@ test('without a microphone that may be used, the call goes on by the buttons', a
   await page.getByRole('link', { name: 'Talk', exact: true }).click();
   await page.getByRole('button', { name: 'Call', exact: true }).click();
   await page.getByText(/^(?:The microphone|This computer has no microphone)/).waitFor();
-  await page.locator('.captions .agent').first().waitFor();
+  await page.locator('.captions .agent', { hasText: 'How can I help you?' }).waitFor();
   await page.getByRole('button', { name: 'Where are you located?' }).click();
   await page.locator('.captions .agent', { hasText: 'Harbour Street' }).waitFor();
   await page.getByRole('button', { name: 'Hang up' }).click();
@@ -146,8 +146,8 @@ test('a SIP call is seen as it is spoken, listened to unseen, and hung up on', a
   await row.getByText('talking').waitFor();
   // Words of a sentence that has not ended yet.
   await row.getByText(/^Hello, this is\b.* …$/).waitFor();
-  await row.getByText("I'd like to book a table.").waitFor();
   await row.getByRole('link').click();
+  await page.locator('.transcript .caller', { hasText: "I'd like to book a table." }).waitFor();
 
   await page.getByRole('button', { name: 'Listen in' }).click();
   await page.getByRole('button', { name: 'Stop listening' }).waitFor();
@@ -189,7 +189,8 @@ test('the first page is small, loads nothing from elsewhere, and keeps to its po
     sizes.push(request.sizes().then(({ responseBodySize }) => responseBodySize));
   });
   await page.goto(url);
-  await page.getByText('No call goes on').waitFor();
+  await page.getByText('live', { exact: true }).waitFor();
+  await page.getByRole('heading', { name: 'Live' }).waitFor();
   const total = (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
   expect(total).toBeGreaterThan(10_000);
   expect(total).toBeLessThan(FIRST_LOAD_LIMIT);
