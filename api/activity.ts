@@ -1,13 +1,7 @@
-import type { FastifyPluginAsync } from 'fastify';
-import { ActivityNotes } from '../calls/activity.ts';
+import type { ActivityNotes } from '../calls/activity.ts';
 import type { Activity } from '../calls/activity.ts';
 import type { Ledger } from '../ledger/ledger.ts';
-import type { ReportTokenKey } from '../reporting/report-token.ts';
-import { ProblemError } from './problems.ts';
-import { needsReportToken } from './reports-route.ts';
 
-/** Words of a thousand calls. */
-const BODY_LIMIT_BYTES = 2 * 1024 * 1024;
 /** Of jobs whose end is not told here. */
 const MAX_JOBS = 20_000;
 
@@ -53,24 +47,4 @@ export class ActivityBoard {
       for (const listener of this.#listeners) listener({ callId, activity });
     }
   }
-}
-
-/** `POST /internal/v1/activity`, for workers. */
-export function activityRoute(board: ActivityBoard, key: ReportTokenKey): FastifyPluginAsync {
-  return async (app) => {
-    app.post(
-      '/internal/v1/activity',
-      {
-        bodyLimit: BODY_LIMIT_BYTES,
-        schema: { hide: true },
-        onRequest: needsReportToken(key),
-      },
-      async ({ body }, reply) => {
-        const notes = ActivityNotes.safeParse(body);
-        if (!notes.success) throw new ProblemError(400, 'These are no notes of activity.');
-        board.take(notes.data);
-        return reply.status(204).send();
-      },
-    );
-  };
 }

@@ -4,10 +4,13 @@ import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
 import { LogController, fastify } from 'fastify';
 import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
 import type { Store } from './store.ts';
+import { ActivityNotes } from '../calls/activity.ts';
+import { RefusalNotes } from '../calls/refusals.ts';
+import { WorkerNote } from '../calls/workers.ts';
 import type { Config } from '../config/config.ts';
 import { createLiveKit } from '../livekit/livekit-api.ts';
 import { livekitWebhooks } from '../webhooks/in/receive.ts';
-import { ActivityBoard, activityRoute } from './activity.ts';
+import { ActivityBoard } from './activity.ts';
 import { createAuthenticate, guard } from './access.ts';
 import type { Limits } from './access.ts';
 import { createApiKeys } from './api-keys.ts';
@@ -28,6 +31,7 @@ import { keysRoutes } from './keys-routes.ts';
 import { linesRoutes } from './lines-routes.ts';
 import { createMetrics } from './metrics.ts';
 import type { Metrics } from './metrics.ts';
+import { notesRoute } from './notes-route.ts';
 import { numberPlan } from './number-plan.ts';
 import { describeApi, describeProblems } from './openapi.ts';
 import { operatorRoutes } from './operator-routes.ts';
@@ -35,10 +39,10 @@ import { Operator } from './operator.ts';
 import type { OperatorLiveKit } from './operator.ts';
 import { answerUnparsed, answerUnreadable, answerWithProblems, sendProblem } from './problems.ts';
 import { watchWrites } from './readiness.ts';
-import { RefusalBoard, refusalNotesRoute, refusalsRoute } from './refusals.ts';
+import { RefusalBoard, refusalsRoute } from './refusals.ts';
 import { rehearsalRoutes } from './rehearsal-routes.ts';
 import { createStatus } from './status.ts';
-import { WorkerBoard, workerNotesRoute, workersRoute } from './workers.ts';
+import { WorkerBoard, workersRoute } from './workers.ts';
 import { reportsRoute } from './reports-route.ts';
 
 /** LiveKit, workers and ingress are known by their signatures and not limited. */
@@ -114,16 +118,34 @@ export async function createApp(deps: AppDeps): Promise<FastifyInstance> {
     }),
   );
   const board = new ActivityBoard(ledger);
-  await app.register(activityRoute(board, { apiKey, apiSecret }));
   const refusals = new RefusalBoard();
-  await app.register(refusalNotesRoute(refusals, { apiKey, apiSecret }));
   const workers = new WorkerBoard();
-  metrics.watchWorkers(() => {
-    const ready = workers.list()?.filter((one) => one.ready && one.registered);
-    const free = ready?.reduce((sum, { freeCalls }) => sum + freeCalls, 0) ?? 0;
-    return ready && { ready: ready.length, free };
-  });
-  await app.register(workerNotesRoute(workers, { apiKey, apiSecret }));
+  metrics.watchWorkers(() => workers.capacity());
+  const key = { apiKey, apiSecret };
+  await app.register(
+    notesRoute({
+      path: '/internal/v1/activity',
+      key,
+      notes: ActivityNotes,
+      take: (notes) => board.take(notes),
+    }),
+  );
+  await app.register(
+    notesRoute({
+      path: '/internal/v1/refusals',
+      key,
+      notes: RefusalNotes,
+      take: (notes) => refusals.take(notes),
+    }),
+  );
+  await app.register(
+    notesRoute({
+      path: '/internal/v1/workers',
+      key,
+      notes: WorkerNote,
+      take: (note) => workers.take(note),
+    }),
+  );
   await app.register(v1(deps, { metrics, board, refusals, workers }));
 
   const hide = { schema: { hide: true } };

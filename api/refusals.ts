@@ -1,11 +1,7 @@
-import type { FastifyPluginAsync } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { RefusalCause, RefusalNotes, explainRefusal } from '../calls/refusals.ts';
-import type { RefusalNote } from '../calls/refusals.ts';
-import { needsReportToken } from './reports-route.ts';
-import type { ReportTokenKey } from '../reporting/report-token.ts';
-import { ProblemError } from './problems.ts';
+import { RefusalCause, explainRefusal } from '../calls/refusals.ts';
+import type { RefusalNote, RefusalNotes } from '../calls/refusals.ts';
 
 /** Kinds of refusals that are remembered: the latest. */
 const MAX_KINDS = 100;
@@ -55,22 +51,6 @@ export class RefusalBoard {
       return { ...rest, count, firstAt, lastAt, sentence, nextSteps: [...nextSteps] };
     });
   }
-}
-
-/** `POST /internal/v1/refusals`, for the SIP endpoint. */
-export function refusalNotesRoute(board: RefusalBoard, key: ReportTokenKey): FastifyPluginAsync {
-  return async (app) => {
-    app.post(
-      '/internal/v1/refusals',
-      { schema: { hide: true }, onRequest: needsReportToken(key) },
-      async ({ body }, reply) => {
-        const notes = RefusalNotes.safeParse(body);
-        if (!notes.success) throw new ProblemError(400, 'These are no notes of refusals.');
-        board.take(notes.data);
-        return reply.status(204).send();
-      },
-    );
-  };
 }
 
 /** `/v1/refusals` */

@@ -26,11 +26,10 @@ export function createStatus({ isWritable, metrics, outbox, workers, providers }
   async function look() {
     const database = (await isWritable()) ? ('up' as const) : ('down' as const);
     const livekit = metrics.livekit();
-    const list = workers.list();
-    const ready = list?.filter((worker) => worker.ready && worker.registered) ?? [];
-    const free = ready.reduce((sum, { freeCalls }) => sum + freeCalls, 0);
+    const capacity = workers.capacity();
+    const { ready, free } = capacity ?? { ready: 0, free: 0 };
     const worker =
-      list === undefined ? 'unknown' : ready.length === 0 ? 'none' : free === 0 ? 'full' : 'ok';
+      capacity === undefined ? 'unknown' : ready === 0 ? 'none' : free === 0 ? 'full' : 'ok';
     const consumers = await consumersOf(outbox);
     const isDown = database === 'down' || livekit === 'down' || worker === 'none';
     const isDegraded = worker === 'full' || consumers === 'failing' || metrics.sip() === 'lost';
@@ -47,7 +46,7 @@ export function createStatus({ isWritable, metrics, outbox, workers, providers }
         },
         consumers,
       },
-      workers: { ready: ready.length, freeCalls: free },
+      workers: { ready, freeCalls: free },
     };
   }
 

@@ -1,10 +1,6 @@
-import type { FastifyPluginAsync } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { WORKER_TOLD_EVERY_MS, WorkerNote } from '../calls/workers.ts';
-import type { ReportTokenKey } from '../reporting/report-token.ts';
-import { ProblemError } from './problems.ts';
-import { needsReportToken } from './reports-route.ts';
 
 const GONE_MS = 3 * WORKER_TOLD_EVERY_MS;
 
@@ -29,25 +25,16 @@ export class WorkerBoard {
     return notes.length === 0 && now - this.#since < GONE_MS ? undefined : notes;
   }
 
+  /** Of those that take calls; undefined as with `list`. */
+  capacity(): { readonly ready: number; readonly free: number } | undefined {
+    const ready = this.list()?.filter((worker) => worker.ready && worker.registered);
+    const free = ready?.reduce((sum, { freeCalls }) => sum + freeCalls, 0) ?? 0;
+    return ready && { ready: ready.length, free };
+  }
+
   take(note: WorkerNote): void {
     this.#workers.set(note.process, { note, at: this.#now() });
   }
-}
-
-/** `POST /internal/v1/workers`, for workers. */
-export function workerNotesRoute(board: WorkerBoard, key: ReportTokenKey): FastifyPluginAsync {
-  return async (app) => {
-    app.post(
-      '/internal/v1/workers',
-      { schema: { hide: true }, onRequest: needsReportToken(key) },
-      async ({ body }, reply) => {
-        const note = WorkerNote.safeParse(body);
-        if (!note.success) throw new ProblemError(400, 'This is no note of a worker.');
-        board.take(note.data);
-        return reply.status(204).send();
-      },
-    );
-  };
 }
 
 export const WorkersView = z.object({

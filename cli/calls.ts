@@ -1,4 +1,5 @@
 import { CALL_STATES } from '../calls/call.ts';
+import { defined } from '../calls/legs.ts';
 import type { Call, CallDetail, StreamedEvent, TrunklineClient } from '../client/index.ts';
 import { readArguments, readCount, UsageError } from '../config/read-arguments.ts';
 import { API_OPTIONS, API_USAGE, connect, explain, fit } from './api-command.ts';
@@ -85,10 +86,6 @@ export async function callsCommand(command: CallsCommand): Promise<number> {
     say(explain(error));
     return 1;
   }
-}
-
-function defined<T extends object>(value: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(value).filter(([, one]) => one !== undefined)) as never;
 }
 
 const text = { type: 'string' } as const;

@@ -6,6 +6,7 @@ import { callWithSipp } from './harness/call-with-sipp.ts';
 import { findCause, signIn } from './harness/desk-page.ts';
 import { childrenOf, pidOf } from './harness/kill-process.ts';
 import { startCall } from './harness/simulated-caller.ts';
+import { rehearse } from './harness/rehearse.ts';
 import { useTestStack } from './harness/use-test-stack.ts';
 import { useVoice } from './harness/use-voice.ts';
 import { waitFor } from './harness/wait-for.ts';
@@ -23,17 +24,7 @@ const BOOK = "I'd like to book a table.";
 
 afterEach(() => change({ stt: { failure: null }, tts: { failure: null } }));
 
-const change = (patch: object) => rehearse('PUT', 'settings', patch);
-
-async function rehearse(method: string, path: string, body: object): Promise<void> {
-  const { host, port } = stackOf().config.providers.rehearsal;
-  const response = await fetch(`http://${host}:${port}/rehearsal/${path}`, {
-    method,
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify(body),
-  });
-  if (!response.ok) throw new Error(await response.text());
-}
+const change = (patch: object) => rehearse(stackOf(), 'PUT', 'settings', patch);
 
 async function causeOf(from: string) {
   // Within seconds of the hang-up: the record need not be sealed.
@@ -69,7 +60,7 @@ test('the voice stalls', async () => {
   const call = startCall(stackOf(), voiceOf(), { from, to, say, hangUpAfterMs: 90_000 });
   await call.heard(1);
   await change({ tts: { failure: { kind: 'stall' } } });
-  await rehearse('POST', 'disconnect', { service: 'tts' });
+  await rehearse(stackOf(), 'POST', 'disconnect', { service: 'tts' });
   await call.result;
   expect(await causeOf(from)).toMatchObject({ cause: 'tts_stalled' });
 });

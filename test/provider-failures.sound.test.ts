@@ -7,6 +7,7 @@ import type { Failure, Service } from '../rehearsal/settings.ts';
 import { said } from './harness/call-records.ts';
 import type { CallDetail } from './harness/call-records.ts';
 import { recordedCall } from './harness/recorded-call.ts';
+import { rehearse } from './harness/rehearse.ts';
 import { useTestStack } from './harness/use-test-stack.ts';
 import { useVoice } from './harness/use-voice.ts';
 import { waitFor } from './harness/wait-for.ts';
@@ -43,22 +44,12 @@ const call = (options: Parameters<typeof recordedCall>[2]) =>
 
 async function change(failures: Partial<Record<Service, Partial<Failure> | null>>) {
   const settings = Object.entries(failures).map(([service, failure]) => [service, { failure }]);
-  await rehearsal('PUT', 'settings', Object.fromEntries(settings));
+  await rehearse(stackOf(), 'PUT', 'settings', Object.fromEntries(settings));
 }
 
 /** Every connection to the service is dropped. */
 async function disconnect(service: Service): Promise<void> {
-  await rehearsal('POST', 'disconnect', { service });
-}
-
-async function rehearsal(method: string, path: string, body: object): Promise<void> {
-  const { host, port } = stackOf().config.providers.rehearsal;
-  const response = await fetch(`http://${host}:${port}/rehearsal/${path}`, {
-    method,
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify(body),
-  });
-  if (!response.ok) throw new Error(await response.text());
+  await rehearse(stackOf(), 'POST', 'disconnect', { service });
 }
 
 function errorsOf({ timeline }: CallDetail): unknown[] {

@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeAll, expect, test } from 'vitest';
 import { phrasesFor } from '../agent/speech/phrases.ts';
-import type { SettingsPatch } from '../rehearsal/settings.ts';
 import { said } from './harness/call-records.ts';
 import type { CallDetail } from './harness/call-records.ts';
 import { recordedCall } from './harness/recorded-call.ts';
+import { rehearse } from './harness/rehearse.ts';
 import { useTestStack } from './harness/use-test-stack.ts';
 import { useVoice } from './harness/use-voice.ts';
 import { waitFor } from './harness/wait-for.ts';
@@ -47,15 +47,7 @@ afterEach(() =>
 const call = (options: Parameters<typeof recordedCall>[2]) =>
   recordedCall(stackOf(), voiceOf(), options);
 
-async function change(patch: object): Promise<void> {
-  const { host, port } = stackOf().config.providers.rehearsal;
-  const response = await fetch(`http://${host}:${port}/rehearsal/settings`, {
-    method: 'PUT',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify(patch satisfies SettingsPatch),
-  });
-  if (!response.ok) throw new Error(await response.text());
-}
+const change = (patch: object) => rehearse(stackOf(), 'PUT', 'settings', patch);
 
 /** The model says this, to whatever it is asked. */
 const model = (text: string, ...tools: string[]) =>
